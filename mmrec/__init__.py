@@ -1,0 +1,7 @@
+"""Multimodal recommendation: every formula of the document is one Keras layer.
+
+Imports point one way: ``data`` -> ``features`` (and the formula layers ``text``, ``image``,
+``audio``, ``fusion``, ``scorer``) -> ``models`` -> ``evaluation`` -> ``book``.
+"""
+
+__version__ = "0.1.0"

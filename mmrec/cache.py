@@ -1,0 +1,46 @@
+"""Content-addressed folders: what was made once from the same inputs is found again, never remade.
+
+The cache lives in ``$MMREC_CACHE``, else in the user's cache folder. Two processes that want the
+same entry wait for one another; a killed build leaves only a temporary folder, which is made anew.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from filelock import FileLock
+
+from mmrec.files import sha256_json
+
+
+def cache_root() -> Path:
+    """The cache's folder (made if absent)."""
+    root = Path(os.environ.get("MMREC_CACHE") or platformdirs.user_cache_path("mmrec"))
+    root.mkdir(parents=True, exist_ok=True)
+    return root
+
+
+def cached_folder(kind: str, key: Any, build: Callable[[Path], None]) -> Path:
+    """The folder that ``build`` makes for ``key``, made at most once.
+
+    Args:
+        kind: a short name that groups entries (``"catalogue"``, ``"model"``).
+        key: a JSON value naming all that the result depends on.
+        build: called with an empty temporary folder to fill.
+
+    Returns:
+        ``cache_root()/kind/<sha256 of key>``, complete.
+    """
+    target = cache_root() / kind / sha256_json(key)[:32]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{target}.lock"):
+        if not target.exists():
+            temporary = target.with_name(f"{target.name}.part")
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir()
+            build(temporary)
+            temporary.rename(target)
+    return target

@@ -1,0 +1,5 @@
+"""From media files to aligned arrays: one row an item, in the order of ``product_data.csv``."""
+
+from mmrec.features.table import Features
+
+__all__ = ["Features"]

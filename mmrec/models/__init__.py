@@ -1,0 +1,39 @@
+"""Recommenders under one contract, found by name."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from mmrec.errors import InputError
+from mmrec.models.base import Recommender, read_record
+
+REGISTRY = {
+    "popularity": "mmrec.models.popularity:Popularity",
+    "mf": "mmrec.models.factorisation:MatrixFactorisation",
+    "ease": "mmrec.models.ease:EASE",
+    "document-literal": "mmrec.models.document:LiteralReading",
+    "document-user": "mmrec.models.document:UserReading",
+}
+
+
+def model_class(name: str) -> type[Recommender]:
+    """The class of a model, imported when first asked for (Keras takes seconds to import).
+
+    Raises:
+        InputError: there is no such model.
+    """
+    if name not in REGISTRY:
+        raise InputError(f"unknown model {name!r}: choose from {', '.join(REGISTRY)}")
+    module, _, attribute = REGISTRY[name].partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def make_model(name: str, **settings: Any) -> Recommender:
+    """A fresh model with the given settings over its defaults."""
+    return model_class(name)(**settings)
+
+
+def load_model(folder: Path | str) -> Recommender:
+    """A saved model, ready to score. No pickle is read."""
+    record = read_record(folder)
+    return make_model(record["name"], **record["settings"])._load(Path(folder), record)
