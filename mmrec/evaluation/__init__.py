@@ -1,0 +1,1 @@
+"""Measuring ranked lists and scores, with intervals and paired tests."""

@@ -123,7 +123,5 @@ def read_record(folder: Path | str) -> dict[str, Any]:
     """
     path = Path(folder) / "model.json"
     if not path.is_file():
-        raise InputError(
-            f"{folder} holds no model (no model.json): make one with 'mmrec train DIR --model NAME --out {folder}'"
-        )
+        raise InputError(f"{folder} holds no model (no model.json): make one with 'mmrec train DIR --model NAME'")
     return json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,1 @@
+"""The embedded catalogue: media and ratings drawn from known latent factors."""
