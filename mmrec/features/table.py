@@ -47,7 +47,8 @@ class Features:
                 raise InputError(
                     f"{name} features of item row {int(np.argmax(bad))} are not finite ({int(bad.sum())} rows)"
                 )
-@property
+
+    @property
     def modalities(self) -> tuple[str, ...]:
         """The modalities that have a block, in the canonical order."""
         return tuple(name for name in MODALITIES if name in self.blocks)
