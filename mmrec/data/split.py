@@ -47,8 +47,8 @@ def by_time(
 ) -> Split:
     """Split each user's history by time, after leaving out cold items and users.
 
-    A user with n remaining rows gives the last ``floor(test * n)`` to test, and the
-    ``floor(validation * n)`` before them to validation. Rows of one instant keep the file's order.
+    Of a user's n remaining rows the first ``floor((1 - validation - test) * n)`` train, the rows up to
+    ``floor((1 - test) * n)`` validate and the rest test. Rows of one instant keep the file's order.
 
     Args:
         interactions: all rows.
@@ -77,8 +77,9 @@ def by_time(
     starts = np.cumsum(sizes) - sizes
     place = np.arange(len(warm)) - starts[interactions.user[warm]]  # position in the user's history
     size = sizes[interactions.user[warm]]
-    test_from = size - np.floor(test * size).astype(int)
-    validation_from = test_from - np.floor(validation * size).astype(int)
+    rounding = 1e-9  # 0.9 * 10 must not fall short of 9
+    test_from = np.floor((1 - test) * size + rounding)
+    validation_from = np.floor((1 - validation - test) * size + rounding)
 
     cases = {"warm": interactions.take(warm[place >= test_from])}
     if cold_items:

@@ -1,5 +1,6 @@
 """The recommender contract: fit, scores, recommend, save, load. Evaluator and notebooks use nothing else."""
 
+import inspect
 import json
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -21,15 +22,22 @@ class Recommender(ABC):
 
     Class attributes:
         name: what the model is called on the command line and in tables.
+        needs_features: whether ``fit`` reads item features.
         grid: setting -> values that may be tried, on validation alone.
     """
 
     name: ClassVar[str]
+    needs_features: ClassVar[bool] = False
     grid: ClassVar[dict[str, tuple[Any, ...]]] = {}
 
     def __init__(self, **settings: Any) -> None:
         self.settings = settings
         self._train: Interactions | None = None
+
+    @classmethod
+    def parameters(cls) -> tuple[str, ...]:
+        """Names of the settings."""
+        return tuple(inspect.signature(cls).parameters)
 
     def fit(self, train: Interactions, features: Features | None = None) -> Self:
         """Learn from the training rows and the features of all items.

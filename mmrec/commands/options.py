@@ -1,0 +1,62 @@
+"""Options and steps that several commands share."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mmrec.data.catalogue import Catalogue
+from mmrec.errors import InputError
+from mmrec.models.base import Recommender
+
+encoder_option = click.option(
+    "--encoder",
+    multiple=True,
+    metavar="MODALITY=NAME",
+    help="Encoder for a modality, e.g. image=conv. May be repeated.",
+)
+drop_faulty_option = click.option(
+    "--drop-faulty", is_flag=True, help="Go on without the faulty rows, and say what was left out."
+)
+
+
+def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
+    """``("a=b", ...)`` as a dictionary.
+
+    Raises:
+        click.UsageError: a pair has no ``=``.
+    """
+    parsed = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key or not value:
+            raise click.UsageError(f"expected NAME=VALUE, got {pair!r}")
+        parsed[key] = value
+    return parsed
+
+
+def parse_settings(kind: type[Recommender], pairs: Iterable[str]) -> dict[str, Any]:
+    """``KEY=VALUE`` pairs as keyword arguments of a model class; values are JSON where they can be.
+
+    Raises:
+        InputError: the model has no such setting.
+    """
+    known = kind.parameters()
+    settings: dict[str, Any] = {}
+    for key, text in parse_pairs(pairs).items():
+        if key not in known:
+            raise InputError(f"this model has no setting {key!r}: choose from {', '.join(known)}")
+        try:
+            settings[key] = json.loads(text)
+        except json.JSONDecodeError:
+            settings[key] = text
+    return settings
+
+
+def load_catalogue(folder: Path, drop_faulty: bool) -> Catalogue:
+    """Read a catalogue, refusing faults with the whole report, or saying what was dropped."""
+    from mmrec.data.reader import read_catalogue
+
+    return read_catalogue(folder, drop_faulty=drop_faulty)

@@ -1,0 +1,115 @@
+"""A saved model together with the ids it speaks of and the catalogue it is bound to."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mmrec.data.catalogue import MODALITIES, Catalogue, Interactions
+from mmrec.errors import InputError
+from mmrec.features.table import Features
+from mmrec.files import write_json
+from mmrec.models import load_model
+from mmrec.models.base import Recommender, read_record
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """What ``mmrec recommend`` needs: the model, and how its indices translate to ids and titles."""
+
+    model: Recommender
+    user_ids: tuple[str, ...]
+    item_ids: tuple[str, ...]
+    titles: tuple[str, ...] | None
+    encoders: dict[str, str]
+
+    def user_index(self, user_id: str) -> int:
+        """The index of a user id.
+
+        Raises:
+            InputError: the model was trained without that user.
+        """
+        if user_id not in self.user_ids:
+            example = self.user_ids[0] if self.user_ids else "none"
+            raise InputError(
+                f"unknown user {user_id!r}: the model knows {len(self.user_ids)} users, such as {example!r}"
+            )
+        return self.user_ids.index(user_id)
+
+
+def save_model(model: Recommender, folder: Path, catalogue: Catalogue, encoders: dict[str, str]) -> None:
+    """Write the model, its ids and the catalogue's fingerprint; ``model.json`` comes last and completes it."""
+    ids = {"user_ids": catalogue.user_ids, "item_ids": catalogue.item_ids}
+    if "title" in catalogue.items:
+        ids["titles"] = tuple(catalogue.items["title"])
+    write_json(folder / "ids.json", ids)
+    bound = {"folder": str(catalogue.folder.resolve()), "fingerprint": catalogue.fingerprint}
+    model.save(folder, catalogue=bound, encoders=encoders)
+
+
+def load_saved_model(folder: Path, catalogue_folder: Path | None = None) -> SavedModel:
+    """Read a saved model, and refuse it if the catalogue it was trained on is not the one at hand.
+
+    Args:
+        folder: what ``save_model`` wrote.
+        catalogue_folder: the catalogue to check against; by default the recorded one, if it is still there.
+
+    Raises:
+        InputError: no model, or the catalogue's content has changed since training.
+    """
+    record = read_record(folder)
+    bound = record["catalogue"]
+    at = Path(catalogue_folder or bound["folder"])
+    if catalogue_folder is not None or at.is_dir():
+        from mmrec.data.reader import read_catalogue
+
+        if read_catalogue(at).fingerprint != bound["fingerprint"]:
+            raise InputError(
+                f"{folder} was trained on other data than {at} holds now: train it again on this catalogue"
+            )
+    ids = json.loads((folder / "ids.json").read_text(encoding="utf-8"))
+    titles = tuple(ids["titles"]) if "titles" in ids else None
+    return SavedModel(load_model(folder), tuple(ids["user_ids"]), tuple(ids["item_ids"]), titles, record["encoders"])
+
+
+def new_item(text: str, image: str, audio: str) -> Catalogue:
+    """A catalogue of one item that nobody has rated, for extraction; an empty string is an absent modality.
+
+    Raises:
+        InputError: all three are empty, or a file does not exist.
+    """
+    values = dict(zip(MODALITIES, (text, image, audio), strict=True))
+    if not any(value.strip() for value in values.values()):
+        raise InputError("a new item needs a text, a picture or a sound")
+    for name in ("image", "audio"):
+        if values[name]:
+            path = Path(values[name]).resolve()
+            if not path.is_file():
+                raise InputError(f"no such file: {values[name]} (the {name} of the new item)")
+            values[name] = str(path)
+    none = np.zeros(0, np.int64)
+    return Catalogue(
+        folder=Path("/"),
+        items=pd.DataFrame([{"item_id": "new", **values}]),
+        user_ids=(),
+        interactions=Interactions(none, none, none.astype(np.float32), none, none, 0, 1),
+        reviews=(),
+        users=pd.DataFrame({"user_id": []}),
+        context=pd.DataFrame(),
+        fingerprint="",
+    )
+
+
+def rank_users(saved: SavedModel, features: Features, k: int) -> list[tuple[str, float]]:
+    """The k users who would like a new item best, with their scores, best first.
+
+    Raises:
+        InputError: the model scores items by their interactions only.
+    """
+    if not hasattr(saved.model, "new_item_scores"):
+        raise InputError(f"{saved.model.name} knows items only by who rated them: a new item needs document-user")
+    scores = saved.model.new_item_scores(np.arange(len(saved.user_ids)), features)[:, 0]  # (U,)
+    best = np.argsort(-scores, kind="stable")[:k]
+    return [(saved.user_ids[user], float(scores[user])) for user in best]
