@@ -42,6 +42,8 @@ def command(folder: Path, pairs: tuple[str, ...], out: Path | None, jobs: int, d
     for modality in features.modalities:
         count = int(features.mask(modality).sum())
         shape = features.blocks[modality].shape
-        click.echo(f"{modality}: {count} of {shape[0]} items, {shape[1]} numbers each ({features.info[modality]['encoder']})")
+        click.echo(
+            f"{modality}: {count} of {shape[0]} items, {shape[1]} numbers each ({features.info[modality]['encoder']})"
+        )
     if out:
         click.echo(f"written to {out}")

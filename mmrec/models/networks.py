@@ -84,7 +84,7 @@ class DocumentNetwork(keras.Model):
         self, tables: Mapping[str, np.ndarray], present: np.ndarray, profiles: Profiles | None, popularity: np.ndarray
     ) -> keras.Model:
         """A model of (user, item, own) -> logit over fixed feature tables, to be compiled and fitted."""
-        return _Trainer(self, tables, present, profiles, popularity)
+        return Trainer(self, tables, present, profiles, popularity)
 
     def project_items(self, tables: Mapping[str, np.ndarray], present: np.ndarray) -> np.ndarray:
         """(n, d) float32: q for all items."""
@@ -108,14 +108,14 @@ class DocumentNetwork(keras.Model):
 
     def rate(self, people: np.ndarray, items: np.ndarray, popularity: np.ndarray) -> np.ndarray:
         """R for every pair: p (B, d), q (I, d), a (I,) -> (B, I) float32 in (0, 1)."""
-        shape = (len(people), *items.shape)  # (B, I, d)
-        person = ops.broadcast_to(people[:, None], shape)
-        item = ops.broadcast_to(items[None], shape)
-        logit = self.pair(person, item, ops.broadcast_to(popularity[None], shape[:2]))  # (B, I)
-        return ops.convert_to_numpy(ops.sigmoid(logit))
+        users, count = len(people), len(items)
+        person = ops.repeat(ops.convert_to_tensor(people), count, axis=0)  # (B * I, d)
+        item = ops.tile(ops.convert_to_tensor(items), (users, 1))  # (B * I, d)
+        logit = self.pair(person, item, ops.tile(ops.convert_to_tensor(popularity), (users,)))  # (B * I,)
+        return ops.convert_to_numpy(ops.reshape(ops.sigmoid(logit), (users, count)))  # (B, I)
 
 
-class _Trainer(keras.Model):
+class Trainer(keras.Model):
     """The network over feature tables that do not change while training."""
 
     def __init__(
@@ -138,15 +138,16 @@ class _Trainer(keras.Model):
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
         """(user (B,), item (B,), own (B,)) -> logit (B,)."""
         user, item = inputs["user"], inputs["item"]
-        q = ops.take(self.network.project(self.constants, self.present), item, axis=0)  # (B, d)
+        network = self.network
+        projected = {name: layer(self.constants[name]) for name, layer in network.projections.items()}  # each (I, d)
+        q = ops.take(network.presence(self.present) + sum(projected.values()), item, axis=0)  # (B, d)
         p = q
-        if self.network.embedding is not None:
-            p = self.network.embedding(user)  # (B, d)
+        if network.embedding is not None:
+            p = network.embedding(user)  # (B, d)
         if self.total is not None:
-            project = self.network.projections["text"]
             own = ops.expand_dims(ops.cast(inputs["own"], q.dtype), -1)  # (B, 1)
-            pooled = ops.take(project(self.total), user, axis=0)  # (B, d)
-            mine = ops.take(project(self.constants["text"]), item, axis=0)  # (B, d)
+            pooled = ops.take(network.projections["text"](self.total), user, axis=0)  # (B, d)
+            mine = ops.take(projected["text"], item, axis=0)  # (B, d)
             texts = ops.expand_dims(ops.take(self.texts, user), -1)  # (B, 1)
             p = p + (pooled - own * mine) / ops.maximum(texts - own, 1.0)  # (B, d)
-        return self.network.pair(p, q, ops.take(self.popularity, item), training=training)  # (B,)
+        return network.pair(p, q, ops.take(self.popularity, item), training=training)  # (B,)

@@ -9,6 +9,7 @@ from sklearn.preprocessing import normalize
 
 from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
+from mmrec.text import inverse_document_frequency
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,7 @@ class Preprocessor:
         for name in features.modalities:
             rows = features.blocks[name][known & features.mask(name)]  # (n, d)
             if name == "text" and not np.any(rows < 0):
-                frequency = (rows > 0).sum(axis=0)  # (V,)
-                idf = (np.log((1 + len(rows)) / (1 + frequency)) + 1).astype(np.float32)
+                idf = inverse_document_frequency(csr_matrix(rows))
             else:
                 mean[name] = rows.mean(axis=0) if len(rows) else np.zeros(rows.shape[1], np.float32)
                 spread = rows.std(axis=0) if len(rows) else np.ones(rows.shape[1], np.float32)

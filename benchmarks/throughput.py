@@ -1,0 +1,163 @@
+"""Items a second: the project's image and audio extraction beside plain loops and the document's listing pattern.
+
+Run ``python benchmarks/throughput.py [DIR] [--items N] [--out FILE]``. Without DIR, the embedded catalogue.
+Everything is measured in one process, one run after another, with the library imports and one warm-up
+item outside the clock and an empty feature cache.
+
+The rows:
+
+* ``mmrec``: what ``mmrec features`` runs: hash, decode in threads, the formula layers, the cache.
+* ``plain loop``: one thread, decode and a comparable transform with OpenCV or librosa alone.
+* ``listing``: the pattern of section 5.2: a VGG16 network built anew for every picture, then used once; for a
+  sound, librosa's MFCC. Weights are random here, for time does not depend on them. VGG16 is another and far
+  larger network than the project's filter bank, so the row ``VGG16 built once`` separates the two causes.
+"""
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import cv2
+import librosa
+import numpy as np
+from mmrec.data.datasets import open_dataset
+
+from mmrec.data.catalogue import MODALITIES, Catalogue
+from mmrec.features import extract
+from mmrec.features.encoders import make_encoder
+from mmrec.files import write_json
+
+LISTING_PICTURES = 10
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def only(catalogue: Catalogue, modality: str, rows: Sequence[int]) -> Catalogue:
+    """The catalogue with one modality, of some items."""
+    keep = np.isin(np.arange(len(catalogue.items)), rows)
+    items = catalogue.items.copy()
+    for name in MODALITIES:
+        items[name] = items[name].where(keep & (name == modality), "")
+    return replace(catalogue, items=items)
+
+
+def project(catalogue: Catalogue, modality: str, rows: Sequence[int], jobs: int) -> float:
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["MMREC_CACHE"] = cache
+        extract(only(catalogue, modality, rows[:1]), jobs=jobs)
+        return seconds(lambda: extract(only(catalogue, modality, rows[1:]), jobs=jobs)) / (len(rows) - 1)
+
+
+def plain_image(path: Path, size: tuple[int, int], kernels: np.ndarray) -> np.ndarray:
+    picture = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    maps = []
+    for kernel in kernels:  # (k, k, 3)
+        total = sum(cv2.filter2D(small[..., channel], -1, kernel[..., channel]) for channel in range(3))
+        maps.append(np.maximum(total, 0).mean())
+    return np.array(maps)
+
+
+def plain_audio(path: Path) -> np.ndarray:
+    samples, rate = librosa.load(path, sr=None)
+    mel = librosa.feature.melspectrogram(y=samples, sr=rate, n_mels=64)
+    return librosa.power_to_db(mel).mean(axis=1)
+
+
+def listing_audio(path: Path) -> np.ndarray:
+    samples, rate = librosa.load(path)
+    return librosa.feature.mfcc(y=samples, sr=rate, n_mfcc=13).mean(axis=1)
+
+
+def listing_picture(path: Path) -> np.ndarray:
+    return np.expand_dims(cv2.resize(cv2.imread(str(path)), (224, 224)), 0)
+
+
+def vgg16() -> Any:
+    from keras.applications import VGG16
+
+    return VGG16(include_top=False, weights=None, input_shape=(224, 224, 3))
+
+
+def built_per_picture(path: Path) -> np.ndarray:
+    return vgg16().predict(listing_picture(path), verbose=0)
+
+
+def loop(work: Callable[[Path], Any], paths: Sequence[Path]) -> float:
+    """Seconds an item of a plain loop; the first item is the warm-up."""
+    work(paths[0])
+    return seconds(lambda: [work(path) for path in paths[1:]]) / (len(paths) - 1)
+
+
+def measure(catalogue: Catalogue, items: int, jobs: int) -> list[dict[str, Any]]:
+    paths: dict[str, list[Path]] = {}
+    rows: dict[str, list[int]] = {}
+    for modality in ("image", "audio"):
+        found = [(row, catalogue.media_path(row, modality)) for row in range(len(catalogue.items))]
+        rows[modality] = [row for row, path in found if path][:items]
+        paths[modality] = [path for _, path in found if path][:items]
+    height, width = (int(make_encoder("image").parameters[side]) for side in ("height", "width"))
+    kernels = np.random.default_rng(0).standard_normal((16, 5, 5, 3)).astype(np.float32)
+    table: list[dict[str, Any]] = []
+
+    def add(modality: str, method: str, count: int, each: float) -> None:
+        table.append({"modality": modality, "method": method, "items": count, "items_per_second": 1 / each})
+
+    if len(rows["image"]) > 1:
+        few = paths["image"][: LISTING_PICTURES + 1]
+        add("image", "mmrec", len(rows["image"]) - 1, project(catalogue, "image", rows["image"], jobs))
+        each = loop(lambda path: plain_image(path, (width, height), kernels), paths["image"])
+        add("image", "plain loop", len(paths["image"]) - 1, each)
+        once = vgg16()
+        each = loop(lambda path: once.predict(listing_picture(path), verbose=0), few)
+        add("image", "VGG16 built once", len(few) - 1, each)
+        add("image", "listing", len(few) - 1, loop(built_per_picture, few))
+    if len(rows["audio"]) > 1:
+        add("audio", "mmrec", len(rows["audio"]) - 1, project(catalogue, "audio", rows["audio"], jobs))
+        add("audio", "plain loop", len(paths["audio"]) - 1, loop(plain_audio, paths["audio"]))
+        add("audio", "listing", len(paths["audio"]) - 1, loop(listing_audio, paths["audio"]))
+    for row in table:
+        ours = next(r for r in table if r["modality"] == row["modality"] and r["method"] == "mmrec")
+        row["mmrec_ratio"] = ours["items_per_second"] / row["items_per_second"]
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("catalogue", nargs="?", default="embedded", metavar="DIR")
+    parser.add_argument("--items", type=int, default=400, help="at most so many items of each modality")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--out", type=Path, help="write the figures here as JSON")
+    options = parser.parse_args()
+    catalogue = open_dataset(options.catalogue)
+    table = measure(catalogue, options.items, options.jobs)
+    print(f"{'modality':8} {'method':18} {'items':>6} {'items/s':>9} {'mmrec is faster by':>20}")
+    for row in table:
+        rate, ratio = row["items_per_second"], row["mmrec_ratio"]
+        print(f"{row['modality']:8} {row['method']:18} {row['items']:6} {rate:9.2f} {ratio:19.2f}x")
+    print("VGG16 is another and far larger network than the filter bank of mmrec: compare it with itself.")
+    if options.out:
+        packages = ("numpy", "opencv-python-headless", "librosa", "keras", "mmrec")
+        versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}
+        data = {"catalogue": options.catalogue, "fingerprint": catalogue.fingerprint}
+        machine = {"system": platform.system(), "machine": platform.machine(), "cpus": os.cpu_count()}
+        write_json(
+            options.out, {"runs": table, "data": data, "jobs": options.jobs, "machine": machine, "versions": versions}
+        )
+        print(json.dumps(str(options.out)))
+
+
+if __name__ == "__main__":
+    main()

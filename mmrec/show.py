@@ -1,0 +1,152 @@
+"""Items as people know them: picture, text, sound; and tables and curves in the book's one style.
+
+Used by the notebooks only; nothing here computes a result.
+"""
+
+import base64
+import html
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from IPython.display import HTML, Audio
+from matplotlib.figure import Figure
+
+from mmrec.data.catalogue import Catalogue
+from mmrec.data.media import read_image
+
+COLOURS = {"text": "#4477aa", "image": "#ee6677", "audio": "#228833", "fusion": "#aa3377", "other": "#777777"}
+"""One colour a modality throughout the book (Tol's bright scheme, safe for colour-blind readers)."""
+
+_CARD_STYLE = (
+    "display:inline-block;vertical-align:top;width:11rem;margin:.3rem;padding:.5rem;"
+    "border:1px solid #8886;border-radius:.4rem;font-size:.8rem;line-height:1.3"
+)
+
+
+def contact_sheet(
+    catalogue: Catalogue, items: Sequence[int], captions: Sequence[str] | None = None, columns: int = 6
+) -> Figure:
+    """The pictures of some items in a grid.
+
+    Args:
+        catalogue: where the pictures are.
+        items: item indices; one without a picture gets an empty frame that says so.
+        captions: a line above each picture (ASCII is safest: figure fonts need not hold Chinese).
+        columns: pictures a row.
+    """
+    rows = -(-len(items) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(1.5 * columns, 2.3 * rows), squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for place, item in enumerate(items):
+        axis, path = axes.flat[place], catalogue.media_path(item, "image")
+        if path is None:
+            axis.text(0.5, 0.5, "no picture", ha="center", va="center", transform=axis.transAxes, color="grey")
+        else:
+            axis.imshow(read_image(path))
+        if captions is not None:
+            axis.set_title(captions[place], fontsize=8)
+    figure.tight_layout()
+    return figure
+
+
+def player(catalogue: Catalogue, item: int) -> Audio | None:
+    """An audio player for the item's sound, embedded in the page; None where it has none."""
+    path = catalogue.media_path(item, "audio")
+    return None if path is None else Audio(filename=str(path), embed=True)
+
+
+def item_cards(
+    catalogue: Catalogue,
+    items: Sequence[int],
+    scores: Sequence[float] | None = None,
+    notes: Sequence[str] | None = None,
+    sound: bool = True,
+) -> HTML:
+    """Cards with picture, title, the beginning of the text, and a player.
+
+    Args:
+        catalogue: where the media are.
+        items: item indices, in the order to show.
+        scores: a score for each card.
+        notes: a line for each card, such as the reason for it.
+        sound: whether to embed players.
+    """
+    cards = []
+    for place, item in enumerate(items):
+        title = html.escape(str(catalogue.titles()[item]))
+        parts = [_picture(catalogue, item, title), f"<strong>{title}</strong>"]
+        if scores is not None:
+            parts.append(f"<br>score {scores[place]:.3f}")
+        if notes is not None:
+            parts.append(f"<br><em>{html.escape(notes[place])}</em>")
+        text = str(catalogue.items["text"].iat[item])
+        parts.append(f"<br>{html.escape(text[:120])}{'…' if len(text) > 120 else ''}")
+        if sound:
+            parts.append(_sound(catalogue, item))
+        cards.append(f'<div style="{_CARD_STYLE}">{"".join(parts)}</div>')
+    return HTML(f"<div>{''.join(cards)}</div>")
+
+
+def _picture(catalogue: Catalogue, item: int, title: str) -> str:
+    path = catalogue.media_path(item, "image")
+    if path is None:
+        return "<div>(no picture)</div>"
+    return f'<img alt="Picture of {title}" src="{_embedded(path)}" style="height:9rem;display:block;margin:auto">'
+
+
+def _sound(catalogue: Catalogue, item: int) -> str:
+    path = catalogue.media_path(item, "audio")
+    if path is None:
+        return "<div>(no sound)</div>"
+    return f'<audio controls preload="none" style="width:100%" src="{_embedded(path)}"></audio>'
+
+
+def _embedded(path: Path) -> str:
+    kinds = {
+        ".png": "image/png",
+        ".jpg": "image/jpeg",
+        ".jpeg": "image/jpeg",
+        ".ogg": "audio/ogg",
+        ".mp3": "audio/mpeg",
+    }
+    kind = kinds.get(path.suffix.lower(), "application/octet-stream")
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def spectrogram(log_mel: np.ndarray, seconds: float, title: str = "") -> Figure:
+    """A log-mel spectrogram (frames, mels) with time across and mel band up."""
+    figure, axis = plt.subplots(figsize=(7, 2.6))
+    drawn = axis.imshow(log_mel.T, origin="lower", aspect="auto", extent=(0, seconds, 0, log_mel.shape[1]))
+    axis.set(xlabel="seconds", ylabel="mel band", title=title)
+    figure.colorbar(drawn, label="log power")
+    figure.tight_layout()
+    return figure
+
+
+def interval_table(rows: Mapping[str, Mapping[str, tuple[float, float, float]]], digits: int = 3) -> pd.DataFrame:
+    """A table of ``mean [low, high]`` from name -> column -> (mean, low, high)."""
+
+    def cell(value: tuple[float, float, float]) -> str:
+        mean, low, high = value
+        return "–" if np.isnan(mean) else f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+    return pd.DataFrame({name: {key: cell(value) for key, value in row.items()} for name, row in rows.items()}).T
+
+
+def interval_plot(rows: Mapping[str, tuple[float, float, float]], label: str, reference: float | None = None) -> Figure:
+    """Means with their intervals as horizontal bars; ``reference`` draws a dashed line (chance, the oracle)."""
+    figure, axis = plt.subplots(figsize=(7, 0.4 * len(rows) + 1))
+    names = list(rows)[::-1]
+    mean, low, high = (np.array([rows[name][part] for name in names]) for part in range(3))
+    style: dict[str, Any] = {"color": COLOURS["text"], "ecolor": "black", "capsize": 3}
+    axis.barh(names, mean, xerr=np.stack([mean - low, high - mean]), **style)
+    if reference is not None:
+        axis.axvline(reference, linestyle="--", color="grey")
+    axis.set_xlabel(label)
+    figure.tight_layout()
+    return figure

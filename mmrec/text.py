@@ -1,0 +1,181 @@
+r"""Formula (1), section 4.2: $X = \sum_{i=1}^{n} f(d_i) \cdot w_i$. Explained in notebooks/02-text.ipynb.
+
+f(d_i) in R^V counts the words of text i (``count_words``); w_i is its weight (``weights``, or learned).
+"""
+
+import logging
+import re
+import unicodedata
+import warnings
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from scipy.sparse import csr_matrix
+
+from mmrec.errors import InputError
+
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+_LETTERS = rf"(?:(?![{_HAN}])[^\W_])+"
+_WORD = re.compile(rf"(?P<han>[{_HAN}]+)|{_LETTERS}(?:'{_LETTERS})*")
+
+
+@lru_cache(maxsize=1)
+def _jieba() -> Any:
+    with warnings.catch_warnings():  # loaded on the first Chinese text only, and without its messages
+        warnings.simplefilter("ignore")
+        import jieba
+    jieba.setLogLevel(logging.WARNING)
+    return jieba
+
+
+def tokenise(text: str) -> list[str]:
+    """Words of a text in Chinese, English or both; punctuation is dropped.
+
+    >>> tokenise("Don't panic, 2 Films!")
+    ["don't", 'panic', '2', 'films']
+    """
+    words: list[str] = []
+    for match in _WORD.finditer(unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")):
+        words += _jieba().lcut(match.group()) if match["han"] else [match.group()]
+    return words
+
+
+def count_words(texts: Sequence[str], vocabulary_size: int = 4096, ngram: int = 1) -> csr_matrix:
+    """f(d_i) of formula (1), section 4.2: how often each word occurs in each text.
+
+    A hash picks the word's column. Nothing is fitted, so nothing of a test text can leak into the features,
+    and a row depends on its own text alone, so each row can be cached. Two words may share a column.
+
+    Args:
+        texts: n texts.
+        vocabulary_size: V, number of columns.
+        ngram: count sequences of 1 to this many words.
+
+    Returns:
+        (n, V) float32 sparse counts.
+    """
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    def analyse(text: str) -> list[str]:
+        words = tokenise(text)
+        return [" ".join(words[i : i + n]) for n in range(1, ngram + 1) for i in range(len(words) - n + 1)]
+
+    if not len(texts):
+        return csr_matrix((0, vocabulary_size), dtype=np.float32)
+    hashing = HashingVectorizer(
+        n_features=vocabulary_size, alternate_sign=False, norm=None, analyzer=analyse, dtype=np.float32
+    )
+    return csr_matrix(hashing.transform(texts))  # (n, V)
+
+
+def inverse_document_frequency(counts: csr_matrix, rows: np.ndarray | None = None) -> np.ndarray:
+    """Smooth inverse document frequency, idf_v = ln((1 + n) / (1 + df_v)) + 1.
+
+    Args:
+        counts: (n, V) word counts.
+        rows: the rows to fit on (the training texts); all when None.
+
+    Returns:
+        (V,) float32.
+    """
+    fitted = counts if rows is None else counts[rows]  # (n', V)
+    frequency = np.asarray((fitted > 0).sum(axis=0)).ravel()  # (V,)
+    return (np.log((1 + fitted.shape[0]) / (1 + frequency)) + 1).astype(np.float32)  # (V,)
+
+
+def weights(
+    kind: str,
+    n: int | None = None,
+    *,
+    timestamps: np.ndarray | None = None,
+    half_life: float | None = None,
+    ratings: np.ndarray | None = None,
+) -> np.ndarray:
+    """The weights w_i of one user's (or item's) n texts.
+
+    Args:
+        kind: "uniform" (1/n), "recency" (2^(-age / half_life), age counted from the newest text, scaled to sum 1)
+            or "rating" (rating minus the mean of the ratings given: disliked items push away).
+        n: number of texts, for "uniform".
+        timestamps: (n,) times in any unit, for "recency".
+        half_life: age at which a weight has halved, in that unit.
+        ratings: (n,) ratings, for "rating".
+
+    Returns:
+        (n,) float32.
+
+    Raises:
+        InputError: unknown kind, or what the kind needs is not given.
+    """
+    if kind == "uniform" and n is not None:
+        return np.full(n, 1 / max(n, 1), np.float32)
+    if kind == "recency" and timestamps is not None and half_life is not None and half_life > 0:
+        times = np.asarray(timestamps, np.float64)
+        decay = np.exp2(-(times.max(initial=-np.inf) - times) / half_life)  # (n,)
+        return (decay / max(decay.sum(), 1e-12)).astype(np.float32)
+    if kind == "rating" and ratings is not None:
+        given = np.asarray(ratings, np.float64)
+        return (given - given.mean() if len(given) else given).astype(np.float32)
+    raise InputError(
+        f"weights {kind!r}: give uniform with n, recency with timestamps and half_life, rating with ratings"
+    )
+
+
+@keras.saving.register_keras_serializable("mmrec")
+class BagOfWords(keras.layers.Layer):
+    r"""$X = \sum_i f(d_i) w_i$: section 4.2, formula (1); notebooks/02-text.ipynb.
+
+    Args:
+        vocabulary_size: V; read off the input when None.
+        weighting: "given" (w is an input; 1 when left out), "uniform" (1 / number of present texts) or
+            "learned" (softmax over the present texts of f(d_i) . v, with v trainable).
+        l2_normalise: scale X to length 1.
+
+    Inputs: f (B, n, V), optional w (B, n), optional mask (B, n), true where there is a text.
+    Outputs: X (B, V); zeros where no text is present.
+
+    >>> BagOfWords(weighting="uniform")(np.ones((2, 3, 4), "float32")).shape[-1]
+    4
+    """
+
+    def __init__(
+        self, vocabulary_size: int | None = None, weighting: str = "given", l2_normalise: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        if weighting not in ("given", "uniform", "learned"):
+            raise InputError(f"weighting {weighting!r}: choose from given, uniform, learned")
+        self.vocabulary_size, self.weighting, self.l2_normalise = vocabulary_size, weighting, l2_normalise
+
+    def build(self, input_shape: Any) -> None:
+        """Make v, when the weights are learned."""
+        if self.vocabulary_size not in (None, input_shape[-1]):
+            raise InputError(f"texts have {input_shape[-1]} columns, the layer {self.vocabulary_size}: make them equal")
+        if self.weighting == "learned":
+            self.query = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="query")  # (V,)
+
+    def call(self, inputs: Any, w: Any = None, mask: Any = None) -> Any:
+        """Pool the texts."""
+        here = ops.ones_like(inputs[..., 0]) if mask is None else ops.cast(mask, inputs.dtype)  # (B, n)
+        if self.weighting == "uniform":
+            w = here / ops.maximum(ops.sum(here, axis=1, keepdims=True), 1)  # (B, n)
+        elif self.weighting == "learned":
+            w = ops.softmax(ops.matmul(inputs, self.query) - 1e4 * (1 - here), axis=1)  # (B, n)
+        elif w is None:
+            w = here  # (B, n)
+        w = ops.cast(w, inputs.dtype) * here  # (B, n)
+        x = ops.einsum("bnv,bn->bv", inputs, w)  # (B, V)
+        return ops.normalize(x, axis=-1) if self.l2_normalise else x  # (B, V)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """The texts are summed away, and their mask with them."""
+
+    def compute_output_shape(self, input_shape: Any) -> tuple:
+        return (input_shape[0], input_shape[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"vocabulary_size": self.vocabulary_size, "weighting": self.weighting, "l2_normalise": self.l2_normalise}
+        return {**super().get_config(), **own}
