@@ -1,0 +1,122 @@
+"""The evaluation contract: full ranking of all unseen items, per user, warm and cold cases apart."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmrec.data.split import Split
+from mmrec.errors import InputError
+from mmrec.evaluation import metrics
+from mmrec.models.base import Recommender
+
+CUTOFFS = (10, 20)
+LIST_LENGTH = 20
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model reached.
+
+    Attributes:
+        summary: metric -> mean over ``users`` (AUC and log loss: over the rated pairs; coverage, novelty,
+            diversity and popularity bias: of the lists of length 20).
+        per_user: ranking metric -> (n,) values, aligned with ``users``.
+        users: (n,) indices of users with at least one relevant item; the others cannot be measured.
+    """
+
+    summary: dict[str, float]
+    per_user: dict[str, np.ndarray]
+    users: np.ndarray
+
+
+def evaluate(
+    model: Recommender,
+    split: Split,
+    case: str = "warm",
+    *,
+    on: str = "test",
+    vectors: np.ndarray | None = None,
+    block: int = 256,
+) -> Evaluation:
+    """Measure a fitted model on one case.
+
+    Relevant are the user's likes among the rows of the case. Candidates are all items that the user has
+    no training row for; in the case ``cold-item`` the cold items alone. Nothing is sampled.
+
+    Args:
+        model: fitted on ``split.train``.
+        split: where the rows come from.
+        case: ``"warm"``, ``"cold-item"`` or ``"cold-user"``.
+        on: ``"test"`` or ``"validation"`` (warm only).
+        vectors: (I, d) item features for intra-list diversity; NaN without.
+        block: users scored at once.
+
+    Raises:
+        InputError: the split has no such case, or the model gives scores that cannot be ranked.
+    """
+    if on == "test" and case not in split.test:
+        raise InputError(f"the split has no case {case!r}: it holds {', '.join(split.test)}")
+    rows = split.validation if on == "validation" else split.test[case]
+    likes = rows.likes().matrix().tocsr()
+    seen = split.train.matrix().tocsr()
+    allowed = split.cold_items if case == "cold-item" else np.ones(rows.items, bool)  # (I,)
+
+    parts: list[dict[str, np.ndarray]] = []
+    lists, measured, rated_scores, rated_likes = [], [], [], []
+    everyone = np.unique(rows.user)
+    relevant_rows = set(rows.likes().row.tolist())
+    by_user = np.argsort(rows.user, kind="stable")
+    starts = np.searchsorted(rows.user[by_user], everyone)
+    ends = np.searchsorted(rows.user[by_user], everyone, side="right")
+    for at in range(0, len(everyone), block):
+        users = everyone[at : at + block]
+        scores = np.asarray(model.scores(users))  # (B, I)
+        if scores.shape != (len(users), rows.items):
+            raise InputError(f"{model.name} gave scores of shape {scores.shape}, not {(len(users), rows.items)}")
+        here = by_user[starts[at] : ends[min(at + block, len(everyone)) - 1]]
+        rated_scores.append(scores[np.searchsorted(users, rows.user[here]), rows.item[here]])
+        rated_likes.append(np.fromiter((row in relevant_rows for row in rows.row[here].tolist()), bool, len(here)))
+
+        relevant = likes[users].toarray() > 0  # (B, I)
+        candidates = ~(seen[users].toarray() > 0) & allowed  # (B, I)
+        relevant &= candidates
+        some = relevant.any(axis=1)
+        if not some.any():
+            continue
+        items, hits = metrics.top_k(scores[some], relevant[some], candidates[some], max(CUTOFFS))
+        parts.append(_ranking(hits, relevant[some].sum(axis=1)))
+        lists.append(items)
+        measured.append(users[some])
+
+    per_user = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
+    summary = {name: float(values.mean()) for name, values in per_user.items()}
+    truth = np.concatenate(rated_likes) if rated_likes else np.zeros(0, bool)
+    score = np.concatenate(rated_scores) if rated_scores else np.zeros(0)
+    summary["auc"], summary["log_loss"] = metrics.auc(score, truth), metrics.log_loss(score, truth)
+    summary["users"] = float(sum(map(len, measured)))
+    if lists:
+        summary |= _beyond_accuracy(np.concatenate(lists), split, vectors)
+    return Evaluation(summary, per_user, np.concatenate(measured) if measured else np.zeros(0, np.int64))
+
+
+def _ranking(hits: np.ndarray, relevant: np.ndarray) -> dict[str, np.ndarray]:
+    values = {}
+    for k in CUTOFFS:
+        values[f"recall@{k}"] = metrics.recall(hits[:, :k], relevant)
+        values[f"ndcg@{k}"] = metrics.ndcg(hits[:, :k], relevant)
+        values[f"mrr@{k}"] = metrics.reciprocal_rank(hits[:, :k])
+        values[f"map@{k}"] = metrics.average_precision(hits[:, :k], relevant)
+        values[f"hit_rate@{k}"] = metrics.hit_rate(hits[:, :k])
+    return values
+
+
+def _beyond_accuracy(lists: np.ndarray, split: Split, vectors: np.ndarray | None) -> dict[str, float]:
+    ratings = np.bincount(split.train.item, minlength=split.train.items).astype(float)  # (I,)
+    share = np.maximum(ratings, 1) / max(split.train.users, 1)  # an unrated item counts as rated once
+    lists = lists[:, :LIST_LENGTH]
+    return {
+        f"coverage@{LIST_LENGTH}": metrics.coverage(lists, split.train.items),
+        f"novelty@{LIST_LENGTH}": metrics.novelty(lists, share),
+        f"diversity@{LIST_LENGTH}": float("nan") if vectors is None else metrics.diversity(lists, vectors),
+        f"popularity_bias@{LIST_LENGTH}": metrics.popularity_bias(lists, ratings),
+    }
