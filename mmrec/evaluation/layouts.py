@@ -1,0 +1,222 @@
+"""Data as this field keeps it on disk, read into one form: ids, interactions, features and a split.
+
+``catalogue`` is the project's own folder. ``mmrec``: ``NAME.inter`` with a given split, and feature arrays.
+``diffmm``: three pickled matrices, and feature arrays. ``microlens``: pairs, titles, covers and sounds.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mmrec.data.catalogue import Interactions
+from mmrec.data.datasets import film_twins
+from mmrec.data.split import Split, by_time
+from mmrec.data.unpickle import read_matrix
+from mmrec.errors import InputError
+from mmrec.evaluation.arrays import digest_of, read_features
+from mmrec.features.table import Features
+
+LAYOUTS = ("catalogue", "mmrec", "diffmm", "microlens")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a benchmark needs to know of a data set.
+
+    Attributes:
+        name: the folder's name.
+        user_ids: (U,) ids; position is the index.
+        item_ids: (I,) ids; position is the index and the row of the features.
+        interactions: all rows; of ``mmrec`` and ``diffmm`` every rating is 1.
+        features: item features; no block where the folder has none.
+        fingerprint: SHA-256 over all files read.
+        part: (N,) the given part of each row (0 train, 1 validation, 2 test); None: cut by time.
+        twins: groups of items that are one thing under several ids.
+    """
+
+    name: str
+    user_ids: tuple[str, ...]
+    item_ids: tuple[str, ...]
+    interactions: Interactions
+    features: Features
+    fingerprint: str
+    part: np.ndarray | None = None
+    twins: Sequence[Sequence[int]] = ()
+
+    def split(self, seed: int = 0, cold_items: float = 0.0, cold_users: float = 0.0) -> Split:
+        """The given split, or one by time where none is given.
+
+        Args:
+            seed: decides which items and users are cold.
+            cold_items, cold_users: shares to leave out of training and validation. All rows of a cold item
+                are the test ``"cold-item"``, whichever part they were given for; cold users likewise.
+
+        Raises:
+            InputError: a share is out of range, or nothing is left to train on.
+        """
+        cold = by_time(self.interactions, cold_items=cold_items, cold_users=cold_users, seed=seed, twins=self.twins)
+        if self.part is None:
+            return cold
+        rows = self.interactions
+        warm = ~cold.cold_items[rows.item] & ~cold.cold_users[rows.user]
+        train, validation, test = (rows.take(np.flatnonzero(warm & (self.part == part))) for part in range(3))
+        if not len(train):
+            raise InputError(f"{self.name}: nothing is left to train on: lower the shares of cold items and cold users")
+        return replace(cold, train=train, validation=validation, test={**cold.test, "warm": test})
+
+
+def read_layout(folder: Path | str, layout: str, *, drop_faulty: bool = False, progress: bool = False) -> Bundle:
+    """Read a data folder.
+
+    Args:
+        folder: the data set's folder.
+        layout: one of ``LAYOUTS``.
+        drop_faulty: of a catalogue, go on without faulty rows.
+        progress: show a bar while features are extracted.
+
+    Raises:
+        InputError: no such layout, a file is missing, or ids and feature rows do not fit together.
+        IntegrityError: a pickle asks for code or is damaged.
+        CatalogueError: the catalogue breaks the data contract.
+    """
+    folder = Path(folder)
+    if layout not in LAYOUTS:
+        raise InputError(f"unknown layout {layout!r}: choose from {', '.join(LAYOUTS)}")
+    if not folder.is_dir():
+        raise InputError(f"no folder {folder}")
+    if layout == "catalogue":
+        return _read_catalogue(folder, drop_faulty, progress)
+    if layout == "microlens":
+        return _read_microlens(folder, progress)
+    readers: dict[str, Callable[[Path], Bundle]] = {"mmrec": _read_mmrec, "diffmm": _read_diffmm}
+    return readers[layout](folder)
+
+
+def _read_catalogue(folder: Path, drop_faulty: bool, progress: bool) -> Bundle:
+    from mmrec.data.reader import read_catalogue
+    from mmrec.features.extraction import extract
+
+    catalogue = read_catalogue(folder, drop_faulty=drop_faulty)
+    return Bundle(
+        folder.resolve().name,
+        catalogue.user_ids,
+        catalogue.item_ids,
+        catalogue.interactions,
+        extract(catalogue, progress=progress),
+        catalogue.fingerprint,
+        twins=film_twins(catalogue),
+    )
+
+
+def _read_microlens(folder: Path, progress: bool) -> Bundle:
+    from mmrec.evaluation.microlens import as_catalogue
+    from mmrec.features.extraction import extract
+
+    catalogue = as_catalogue(folder)
+    return Bundle(
+        folder.resolve().name,
+        catalogue.user_ids,
+        catalogue.item_ids,
+        catalogue.interactions,
+        extract(catalogue, progress=progress),
+        catalogue.fingerprint,
+        twins=film_twins(catalogue),
+    )
+
+
+def _read_mmrec(folder: Path) -> Bundle:
+    path = _inter_file(folder)
+    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    table.columns = pd.Index([str(name).partition(":")[0].strip() for name in table.columns])
+    user, item = _whole_numbers(table, "userID", path), _whole_numbers(table, "itemID", path)
+    part = _whole_numbers(table, "x_label", path, largest=2) if "x_label" in table else None
+    if "timestamp" in table:
+        timestamp = _numbers(table, "timestamp", path).astype(np.int64)
+    else:
+        timestamp = pd.Series(user).groupby(user).cumcount().to_numpy(np.int64)  # the file's order within the user
+    features, files = read_features(folder, at_least=int(item.max()) + 1, ids_from=path)
+    rows = Interactions(
+        user,
+        item,
+        np.ones(len(user), np.float32),
+        timestamp,
+        np.arange(len(user)),
+        int(user.max()) + 1,
+        len(features.item_ids),
+    )
+    return _numbered(folder, rows, features, [path, *files], part)
+
+
+def _inter_file(folder: Path) -> Path:
+    """``NAME/NAME.inter``, or the only ``.inter`` file that does not hold the original ids."""
+    named = folder / f"{folder.resolve().name}.inter"
+    if named.is_file():
+        return named
+    found = sorted(path for path in folder.glob("*.inter") if not path.stem.endswith("_og_ids"))
+    if len(found) != 1:
+        seen = ", ".join(path.name for path in found) or "none"
+        raise InputError(f"{folder}: expected {named.name} or a single .inter file, found {seen}")
+    return found[0]
+
+
+def _read_diffmm(folder: Path) -> Bundle:
+    paths = [folder / name for name in ("trnMat.pkl", "valMat.pkl", "tstMat.pkl")]
+    for path in paths:
+        if not path.is_file():
+            raise InputError(f"{path} is missing: this layout has trnMat.pkl, valMat.pkl and tstMat.pkl")
+    matrices = [read_matrix(path) for path in paths]
+    users, items = matrices[0].shape
+    for path, matrix in zip(paths, matrices, strict=True):
+        if matrix.shape != (users, items):
+            raise InputError(f"{path}: shape {matrix.shape}, but {paths[0].name} has {(users, items)}")
+        matrix.sum_duplicates()
+        matrix.eliminate_zeros()
+    features, files = read_features(folder, at_least=items, at_most=items, ids_from=paths[0])
+    size = sum(matrix.nnz for matrix in matrices)
+    rows = Interactions(
+        np.concatenate([matrix.row for matrix in matrices]).astype(np.int64),
+        np.concatenate([matrix.col for matrix in matrices]).astype(np.int64),
+        np.ones(size, np.float32),
+        np.zeros(size, np.int64),
+        np.arange(size),
+        users,
+        items,
+    )
+    if not size:
+        raise InputError(f"{folder}: the matrices hold no interaction")
+    part = np.repeat(np.arange(3), [matrix.nnz for matrix in matrices])
+    return _numbered(folder, rows, features, [*paths, *files], part)
+
+
+def _numbered(
+    folder: Path, rows: Interactions, features: Features, files: list[Path], part: np.ndarray | None
+) -> Bundle:
+    """A bundle whose ids are the indices."""
+    users = tuple(str(index) for index in range(rows.users))
+    digest = digest_of(folder, files)
+    return Bundle(folder.resolve().name, users, features.item_ids, rows, features, digest, part)
+
+
+def _numbers(table: pd.DataFrame, column: str, path: Path) -> np.ndarray:
+    if column not in table:
+        raise InputError(f"{path}: no column {column!r}; it has {', '.join(map(str, table.columns))}")
+    if table.empty:
+        raise InputError(f"{path}: no row below the header")
+    values = pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64)
+    bad = ~np.isfinite(values)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise InputError(f"{path} row {row + 2}: {column} is {table[column].iat[row]!r}, expected a number")
+    return values
+
+
+def _whole_numbers(table: pd.DataFrame, column: str, path: Path, largest: int = (1 << 31) - 1) -> np.ndarray:
+    values = _numbers(table, column, path)
+    bad = (values < 0) | (values > largest) | (values != np.floor(values))
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise InputError(f"{path} row {row + 2}: {column} is {table[column].iat[row]!r}, expected 0 to {largest}")
+    return values.astype(np.int64)
