@@ -167,7 +167,11 @@ def _real(dataset: DataSet) -> Path:
     if not (source / dataset.marker).is_file():
         raise MissingDataError(f"{dataset.name} is not in {root}: {mend}")
     key = {"dataset": dataset.name, "version": dataset.version, "source": _fingerprint(source)}
-    return cached_folder("catalogue", key, lambda folder: dataset.convert(source, folder) and None)
+
+    def build(folder: Path) -> None:
+        dataset.convert(source, folder)
+
+    return cached_folder("catalogue", key, build)
 
 
 def _fingerprint(folder: Path) -> str:

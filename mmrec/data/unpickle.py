@@ -129,7 +129,7 @@ def _checked(state: dict[str, Any]) -> coo_matrix:
     if not (0 < users < _LARGEST_SIDE and 0 < items < _LARGEST_SIDE):
         raise ValueError(f"shape {users} x {items}")
     for name, index, side in (("row", rows, users), ("column", columns, items)):
-        if index.dtype.kind not in "iu" or (len(index) and not (0 <= index.min() and index.max() < side)):
+        if index.dtype.kind not in "iu" or (len(index) and (index.min() < 0 or index.max() >= side)):
             raise ValueError(f"a {name} lies outside the shape {users} x {items}")
     values = values.astype(np.float32)
     if not np.isfinite(values).all():

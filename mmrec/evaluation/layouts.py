@@ -129,14 +129,17 @@ def _read_microlens(folder: Path, progress: bool) -> Bundle:
 
 def _read_mmrec(folder: Path) -> Bundle:
     path = _inter_file(folder)
-    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    try:
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(f"{path}: not a tab-separated table in UTF-8 ({error})") from None
     table.columns = pd.Index([str(name).partition(":")[0].strip() for name in table.columns])
     user, item = _whole_numbers(table, "userID", path), _whole_numbers(table, "itemID", path)
     part = _whole_numbers(table, "x_label", path, largest=2) if "x_label" in table else None
     if "timestamp" in table:
-        timestamp = _numbers(table, "timestamp", path).astype(np.int64)
-    else:
-        timestamp = pd.Series(user).groupby(user).cumcount().to_numpy(np.int64)  # the file's order within the user
+        timestamp = np.floor(_numbers(table, "timestamp", path)).astype(np.int64)
+    else:  # the file's order within the user
+        timestamp = np.asarray(pd.Series(user).groupby(user).cumcount(), np.int64)
     features, files = read_features(folder, at_least=int(item.max()) + 1, ids_from=path)
     rows = Interactions(
         user,

@@ -1,0 +1,135 @@
+"""Pictures and sounds read within bounded memory, whatever a file claims to be.
+
+The kind of a file is told by its content, never by its name.
+"""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from mmrec.errors import MmrecError
+
+MAX_PIXELS = 40_000_000
+"""Larger pictures are refused by their header, before anything is decoded."""
+MAX_BYTES = 200_000_000
+MAX_SECONDS = 600.0
+"""What is read of a sound; the rest is left out."""
+IMAGE_KINDS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+
+
+class MediaError(MmrecError):
+    """A picture or sound that cannot be used; the message names the file and the reason."""
+
+
+def read_image(path: Path | str) -> np.ndarray:
+    """Decode a picture: (H, W, 3) uint8, RGB. Grey, palette, CMYK and 16-bit ones are converted; alpha is on white.
+
+    Raises:
+        MediaError: absent, empty, no picture, truncated, or more than ``MAX_PIXELS``.
+    """
+    image = _open(Path(path))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image.load()
+            if image.mode.startswith("I;16") or image.mode == "I":
+                image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8))
+            if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+                above = image.convert("RGBA")
+                image = Image.new("RGBA", above.size, "white")
+                image.alpha_composite(above)
+            return np.asarray(image.convert("RGB"))  # (H, W, 3)
+    except Exception as error:
+        raise MediaError(f"{path}: damaged picture ({error})") from error
+
+
+def check_image(path: Path | str) -> None:
+    """Decode and throw away; raises ``MediaError`` as ``read_image`` does."""
+    read_image(path)
+
+
+def check_image_header(path: Path | str) -> None:
+    """As ``check_image``, but reads the header only: finds absent, empty, mislabelled and huge files."""
+    _open(Path(path)).close()
+
+
+def _open(path: Path) -> Image.Image:
+    size = _size(path)
+    if size > MAX_BYTES:
+        raise MediaError(f"{path}: {size:,} bytes are more than the {MAX_BYTES:,} allowed")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the size is checked below, and more strictly
+            image = Image.open(path, formats=IMAGE_KINDS)
+    except Image.DecompressionBombError as error:
+        raise MediaError(f"{path}: too many pixels (at most {MAX_PIXELS:,})") from error
+    except UnidentifiedImageError as error:
+        raise MediaError(f"{path}: not a picture, whatever its name says") from error
+    except Exception as error:
+        raise MediaError(f"{path}: damaged picture ({error})") from error
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        image.close()
+        raise MediaError(f"{path}: {width} x {height} pixels are more than the {MAX_PIXELS:,} allowed")
+    return image
+
+
+def read_audio(
+    path: Path | str, sample_rate: int | None = None, max_seconds: float = MAX_SECONDS
+) -> tuple[np.ndarray, int]:
+    """Decode a sound: (T,) float32 mono samples and their rate.
+
+    Args:
+        path: wav, flac, ogg or mp3.
+        sample_rate: resample to this many samples a second; the file's own rate by default.
+        max_seconds: read no more than this.
+
+    Raises:
+        MediaError: absent, empty, or no sound.
+    """
+    import soundfile
+
+    path = Path(path)
+    _size(path)
+    try:
+        with soundfile.SoundFile(path) as sound:
+            rate = sound.samplerate
+            samples = sound.read(int(max_seconds * rate), dtype="float32", always_2d=True).mean(axis=1)  # (T,)
+    except Exception as error:
+        raise MediaError(f"{path}: not a sound that can be decoded") from error
+    if not len(samples) or not np.isfinite(samples).all():
+        raise MediaError(f"{path}: the sound holds no usable sample")
+    if sample_rate is not None and rate != sample_rate:
+        import librosa
+
+        samples = librosa.resample(samples, orig_sr=rate, target_sr=sample_rate, res_type="polyphase")
+        rate = sample_rate
+    return samples, rate
+
+
+def check_audio(path: Path | str) -> None:
+    """Decode and throw away; raises ``MediaError`` as ``read_audio`` does."""
+    read_audio(path)
+
+
+def check_audio_header(path: Path | str) -> None:
+    """As ``check_audio``, but reads the header only."""
+    import soundfile
+
+    _size(Path(path))
+    try:
+        if not soundfile.info(str(path)).frames:
+            raise MediaError(f"{path}: the sound holds no usable sample")
+    except soundfile.LibsndfileError as error:
+        raise MediaError(f"{path}: not a sound that can be decoded") from error
+
+
+def _size(path: Path) -> int:
+    if not path.is_file():
+        raise MediaError(f"{path}: no such file")
+    size = path.stat().st_size
+    if size == 0:
+        raise MediaError(f"{path}: the file is empty")
+    return size
