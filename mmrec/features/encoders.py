@@ -96,3 +96,79 @@ class BagOfWordsEncoder:
         from mmrec.text import count_words
 
         return count_words(batch, self.size).toarray().astype(np.float32)  # (B, V)
+
+
+@register("image", "conv")
+class ConvPictureEncoder:
+    """O of formula (2), section 4.2, with the fixed filter bank: colours and edges, nothing trained.
+
+    Args:
+        height, width: size to which every picture is scaled.
+        grid: cells, down and across, in which the feature maps are averaged.
+        rows: pictures encoded at once; smaller batches are filled up, so that a row does not depend on its batch.
+    """
+
+    name = "conv"
+    modality = "image"
+    version = "1"
+
+    def __init__(self, height: int = 96, width: int = 64, grid: tuple[int, int] = (3, 2), rows: int = 32) -> None:
+        from mmrec.image import ConvEncoder
+
+        self.rows = rows
+        self.parameters = {"height": height, "width": width, "grid": list(grid)}
+        self.layer = ConvEncoder(grid=grid, trainable=False)
+        self.size = int(self.layer(np.zeros((1, height, width, 3), np.float32)).shape[-1])
+
+    def load(self, source: Source) -> np.ndarray:
+        import cv2
+
+        from mmrec.data.media import read_image
+
+        size = (self.parameters["width"], self.parameters["height"])
+        return cv2.resize(read_image(source), size, interpolation=cv2.INTER_AREA)  # (H, W, 3) uint8
+
+    def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
+        pictures = np.zeros((self.rows, *batch[0].shape), np.float32)  # (rows, H, W, 3)
+        pictures[: len(batch)] = np.stack(batch) / np.float32(255)
+        return np.asarray(self.layer(pictures), np.float32)[: len(batch)]  # (B, p)
+
+
+@register("audio", "mel")
+class MelSoundEncoder:
+    """M of formula (3), section 4.2: log-mel segments, pooled with equal weights.
+
+    Args:
+        sample_rate: samples a second to which every sound is brought.
+        mels: bands, hence the length of a row.
+        parts: segments A_i that a sound is cut into.
+        seconds: how much of a sound is heard at most.
+    """
+
+    name = "mel"
+    modality = "audio"
+    version = "1"
+
+    def __init__(self, sample_rate: int = 22050, mels: int = 64, parts: int = 8, seconds: float = 30.0) -> None:
+        from mmrec.audio import MelPooling, MelSpectrogram
+
+        self.parameters = {"sample_rate": sample_rate, "mels": mels, "parts": parts, "seconds": seconds}
+        self.size = mels
+        self.spectrogram = MelSpectrogram(sample_rate=sample_rate, mels=mels)
+        self.pooling = MelPooling("uniform")
+
+    def load(self, source: Source) -> np.ndarray:
+        from mmrec.data.media import read_audio
+
+        samples, _ = read_audio(source, self.parameters["sample_rate"], self.parameters["seconds"])
+        return samples  # (T,)
+
+    def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
+        # one sound at a time, each in its own length: filling up to a common one costs more than it saves
+        return np.concatenate([self._encode_one(samples) for samples in batch])  # (B, mels)
+
+    def _encode_one(self, samples: np.ndarray) -> np.ndarray:
+        from mmrec.audio import segments
+
+        spectrum = self.spectrogram(samples[None])  # (1, F, mels)
+        return np.asarray(self.pooling(segments(spectrum, self.parameters["parts"])), np.float32)  # (1, mels)
