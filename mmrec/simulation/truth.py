@@ -15,7 +15,7 @@ TYPES = 8
 """People come in this many kinds; who is of a kind has similar tastes."""
 KIND_SHARE = 0.6
 """Part of the variance of tastes between kinds; the rest is personal."""
-EXPOSURE = 0.35
+EXPOSURE = 0.6
 """How much people choose what they will like: exponent of preference in the chance of a rating."""
 CUTS = (-2.8, -1.4, 0.0, 1.5)
 """Where preference plus noise, less the threshold of a like, turns into 2, 3, 4 and 5 stars."""
@@ -121,7 +121,7 @@ def draw_truth(scenario: Scenario, factors: ItemFactors, users: int, rng: np.ran
         visible.append(np.repeat([[name in factor.seen_in] for name in ("text", "image", "audio")], width, axis=1))
     values = np.concatenate(blocks, axis=1)
     craft = factors.scales["craft"][:, 0]
-    popularity = 0.3 * craft + rng.gumbel(0, 0.8, len(values))
+    popularity = 0.3 * craft + rng.gumbel(0, 0.5, len(values))
     return Truth(
         items=values,
         start=np.concatenate(starts, axis=1),
