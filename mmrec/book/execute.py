@@ -1,0 +1,212 @@
+"""Running notebooks with papermill: each alone, from empty outputs, and only when something changed."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import psutil
+import yaml
+from tqdm import tqdm
+
+from mmrec.book.project import BookError, Project, data_hash
+from mmrec.book.rules import check_parameters, declared_parameters, describe, read_notebook
+from mmrec.files import atomic_write, sha256_file, sha256_json, write_json
+
+
+@dataclass(frozen=True)
+class Job:
+    """A notebook, the parameters it runs with, and the key of all that its page depends on."""
+
+    path: Path
+    parameters: dict[str, Any]
+    key: str
+
+
+def plan(project: Project, profile: str, data: dict[str, str], only: tuple[str, ...] = ()) -> list[Job]:
+    """Check all notebooks and decide what each runs with.
+
+    Args:
+        project: the book.
+        profile: name of a set of parameters.
+        data: notebook parameter -> data set or folder.
+        only: numbers of notebooks; all by default.
+
+    Raises:
+        BookError: a notebook breaks a rule, or a data name that no notebook declares.
+    """
+    settings, code = project.profile(profile), project.code_hash()
+    jobs, used = [], set()
+    for path in project.notebooks():
+        notebook = read_notebook(path)
+        number = path.name[:2]
+        declared = declared_parameters(notebook)
+        given = dict(settings.get(number, {}))
+        given |= {name: value for name, value in settings.get("all", {}).items() if name in declared}
+        given |= {name: value for name, value in data.items() if name in declared}
+        used |= set(data) & set(declared)
+        check_parameters(path, notebook, given)
+        folders = [Path(value) for value in given.values() if isinstance(value, str) and os.path.isdir(value)]
+        root = os.environ.get("MMREC_DATA")
+        if root and "films" in declared:
+            folders.append(Path(root))
+        key = sha256_json([sha256_file(path), given, code, data_hash(folders), bool(root)])
+        if not only or number in only:
+            jobs.append(Job(path, given, key))
+    unknown = sorted(set(data) - used)
+    if unknown:
+        raise BookError(f"no notebook has a data parameter {unknown[0]!r}")
+    if only and len(jobs) < len(set(only)):
+        raise BookError(
+            f"no such notebook among {', '.join(only)}: there are {', '.join(p.name for p in project.notebooks())}"
+        )
+    return jobs
+
+
+def is_fresh(project: Project, job: Job) -> bool:
+    """Whether the executed notebook at hand was made from just this."""
+    record = project.executed / f"{job.path.stem}.json"
+    if not record.is_file() or not (project.executed / job.path.name).is_file():
+        return False
+    return json.loads(record.read_text(encoding="utf-8"))["key"] == job.key
+
+
+def run(project: Project, jobs: list[Job], workers: int, force: bool = False) -> list[str]:
+    """Execute what is not fresh, ``workers`` at a time; what succeeds is kept whatever happens to the others.
+
+    Returns:
+        Names of the notebooks that ran.
+
+    Raises:
+        BookError: a cell raised; names every failed notebook with its cell.
+    """
+    stale = [job for job in jobs if force or not is_fresh(project, job)]
+    if not stale:
+        return []
+    failures = []
+    with ThreadPoolExecutor(workers) as pool:
+        for error in tqdm(pool.map(lambda job: _attempt(project, job), stale), total=len(stale), desc="notebooks"):
+            if error:
+                failures.append(error)
+    if failures:
+        raise BookError("\n".join(failures))
+    return [job.path.name for job in stale]
+
+
+def _attempt(project: Project, job: Job) -> str:
+    try:
+        _execute(project, job)
+    except BookError as error:
+        return str(error)
+    return ""
+
+
+def _execute(project: Project, job: Job) -> None:
+    work = project.build / "papermill"
+    work.mkdir(parents=True, exist_ok=True)
+    output = work / job.path.name
+    output.unlink(missing_ok=True)
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        str(job.path),
+        str(output),
+        "--no-progress-bar",
+        "--log-level",
+        "ERROR",
+    ]
+    command += ["--parameters_yaml", yaml.safe_dump(job.parameters)] if job.parameters else []
+    started = time.monotonic()
+    log = work / f"{job.path.stem}.log"
+    with open(log, "wb") as stream:
+        process = subprocess.Popen(
+            command, cwd=project.root, env=_environment(project), stdout=stream, stderr=subprocess.STDOUT
+        )
+        try:
+            peak = _watch(process)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        raise BookError(_what_failed(job, output, log))
+    notebook = nbformat.read(output, as_version=4)
+    _tidy(notebook, job)
+    with atomic_write(project.executed / job.path.name) as stream:
+        nbformat.write(notebook, stream)
+    shown = declared_parameters(nbformat.read(job.path, as_version=4)) | job.parameters
+    write_json(
+        project.executed / f"{job.path.stem}.json",
+        {
+            "key": job.key,
+            "seconds": round(time.monotonic() - started, 1),
+            "peak_memory_mb": round(peak / 2**20),
+            "parameters": shown,
+            "finished": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        },
+    )
+    output.unlink()
+
+
+def _environment(project: Project) -> dict[str, str]:
+    """What the kernels see: a cache beside the book, no chance in hashing, quiet libraries."""
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    cache = os.environ.get("MMREC_CACHE") or str(project.build / "cache")
+    path = os.pathsep.join([str(project.root), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {**os.environ, **quiet, "MMREC_CACHE": cache, "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONPATH": path}
+
+
+def _watch(process: subprocess.Popen) -> int:
+    """Wait for the process; returns the peak memory of it and its children, in bytes."""
+    peak, parent = 0, psutil.Process(process.pid)
+    while process.poll() is None:
+        try:
+            family = [parent, *parent.children(recursive=True)]
+            peak = max(peak, sum(member.memory_info().rss for member in family))
+        except psutil.NoSuchProcess:
+            pass
+        time.sleep(0.25)
+    return peak
+
+
+def _what_failed(job: Job, output: Path, log: Path) -> str:
+    """The cell that raised and the last line of its error."""
+    if output.is_file():
+        notebook = nbformat.read(output, as_version=4)
+        cells = [cell for cell in notebook.cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])]
+        shift = sum("injected-parameters" in cell.metadata.get("tags", []) for cell in cells)
+        for number, cell in enumerate(cells, 1):
+            for out in cell.get("outputs", []):
+                if out.output_type == "error":
+                    value = (out.evalue.strip().splitlines() or [""])[-1]
+                    return f"{describe(job.path, number - shift, cell)} raised {out.ename}: {value}"
+    tail = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+    return f"{job.path.name} did not run: {tail[0] if tail else 'papermill said nothing'} (see {log})"
+
+
+def _tidy(notebook: Any, job: Job) -> None:
+    """Drop what differs from run to run, hide the injected cell, and show the settings instead."""
+    notebook.metadata.pop("papermill", None)
+    at = None
+    for number, cell in enumerate(notebook.cells):
+        for volatile in ("papermill", "execution"):
+            cell.metadata.pop(volatile, None)
+        tags = cell.metadata.get("tags", [])
+        if "injected-parameters" in tags:
+            cell.metadata["tags"] = ["injected-parameters", "remove-cell"]
+        if "parameters" in tags:
+            at = number
+        if cell.cell_type == "code":
+            cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+        cell["id"] = f"cell-{number:02d}"
+    if job.parameters and at is not None:
+        rows = "\n".join(f"| `{name}` | `{value}` |" for name, value in sorted(job.parameters.items()))
+        table = nbformat.v4.new_markdown_cell(f"Settings of this run:\n\n| parameter | value |\n| --- | --- |\n{rows}")
+        table["id"] = "settings"
+        notebook.cells.insert(at + 1, table)
