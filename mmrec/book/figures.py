@@ -40,7 +40,7 @@ def export_figures(project: Project, folder: Path) -> list[Path]:
 
 
 def compare_figures(new: Path, old: Path, tolerance: float = 2.0) -> list[str]:
-    """Names of figures that are new, gone, of another size, or differ by more than ``tolerance`` grey levels on average."""
+    """Names of figures that are new, gone, of another size, or differ by over ``tolerance`` grey levels."""
     changed = []
     for name in sorted({path.name for folder in (new, old) for path in folder.glob("*.png")}):
         pair = [folder / name for folder in (new, old)]

@@ -18,7 +18,7 @@ from mmrec.errors import InputError
 from mmrec.features.table import Features
 from mmrec.models.base import Recommender
 from mmrec.models.networks import DocumentNetwork
-from mmrec.models.preprocessing import Preprocessor, text_profiles
+from mmrec.models.preprocessing import Preprocessor, pool_profiles
 from mmrec.models.sampling import TrainingRows
 
 PAIRS_PER_BLOCK = 2**18
@@ -72,7 +72,7 @@ class LiteralReading(Recommender):
 
         self.preprocessor = Preprocessor.fit(features, train)
         tables = self.preprocessor.tables(features)
-        profiles = text_profiles(train, features, self.preprocessor) if self.with_user and "text" in tables else None
+        profiles = pool_profiles(train, tables, features) if self.with_user else None
         self._build({name: table.shape[1] for name, table in tables.items()}, train.users)
         rows = TrainingRows(
             train,

@@ -102,8 +102,8 @@ class DocumentNetwork(keras.Model):
         table = ops.convert_to_numpy(self.embedding.embeddings).copy()  # (U, d)
         table[~known] = table[known].mean(axis=0)
         if profiles is not None:
-            mean = profiles.total / np.maximum(profiles.texts, 1)[:, None]  # (U, V)
-            table += ops.convert_to_numpy(self.projections["text"](mean))
+            for name, layer in self.projections.items():
+                table += ops.convert_to_numpy(layer(profiles.mean(name)))  # (U, d)
         return table
 
     def rate(self, people: np.ndarray, items: np.ndarray, popularity: np.ndarray) -> np.ndarray:
@@ -131,8 +131,11 @@ class Trainer(keras.Model):
         self.constants = {name: ops.convert_to_tensor(table) for name, table in tables.items()}
         self.present = ops.convert_to_tensor(present, "float32")
         self.popularity = ops.convert_to_tensor(popularity)
-        self.total = None if profiles is None else ops.convert_to_tensor(profiles.total)
-        self.texts = None if profiles is None else ops.convert_to_tensor(profiles.texts)
+        self.has = {name: self.present[:, MODALITIES.index(name)] for name in tables}  # each (I,)
+        pooled = {} if profiles is None else profiles.total
+        self.total = {name: ops.convert_to_tensor(total) for name, total in pooled.items()}  # each (U, d_m)
+        counts = {} if profiles is None else profiles.count
+        self.count = {name: ops.convert_to_tensor(count) for name, count in counts.items()}  # each (U,)
         self.built = True
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
@@ -144,10 +147,10 @@ class Trainer(keras.Model):
         p = q
         if network.embedding is not None:
             p = network.embedding(user)  # (B, d)
-        if self.total is not None:
-            own = ops.expand_dims(ops.cast(inputs["own"], q.dtype), -1)  # (B, 1)
-            pooled = ops.take(network.projections["text"](self.total), user, axis=0)  # (B, d)
-            mine = ops.take(projected["text"], item, axis=0)  # (B, d)
-            texts = ops.expand_dims(ops.take(self.texts, user), -1)  # (B, 1)
-            p = p + (pooled - own * mine) / ops.maximum(texts - own, 1.0)  # (B, d)
+        own = ops.cast(inputs["own"], q.dtype)  # (B,)
+        for name, total in self.total.items():
+            pooled = ops.take(network.projections[name](total), user, axis=0)  # (B, d)
+            mine = ops.take(projected[name], item, axis=0) * ops.expand_dims(own, -1)  # (B, d)
+            others = ops.take(self.count[name], user) - own * ops.take(self.has[name], item)  # (B,)
+            p = p + (pooled - mine) / ops.expand_dims(ops.maximum(others, 1.0), -1)  # (B, d)
         return network.pair(p, q, ops.take(self.popularity, item), training=training)  # (B,)

@@ -94,32 +94,30 @@ class Preprocessor:
 
 @dataclass(frozen=True)
 class Profiles:
-    """Formula (1) for all users at once: X_u = sum_i f(d_i) w_i over the texts of u's training likes.
+    """Formula (1) for all users at once: X_u = sum_i f(d_i) w_i over what u liked in training.
 
     Attributes:
-        total: (U, V) float32, sum of the texts' vectors.
-        texts: (U,) float32, how many there are; w_i = 1 / texts.
+        total: modality -> (U, d) float32, sum over the liked items that have the modality.
+        count: modality -> (U,) float32, how many those are; w_i = 1 / count.
     """
 
-    total: np.ndarray
-    texts: np.ndarray
+    total: dict[str, np.ndarray]
+    count: dict[str, np.ndarray]
+
+    def mean(self, name: str) -> np.ndarray:
+        """(U, d): the profile itself; zeros for a user without one."""
+        return self.total[name] / np.maximum(self.count[name], 1)[:, None]
 
 
-def text_profiles(train: Interactions, features: Features, preprocessor: Preprocessor) -> Profiles:
-    """Pool the texts of what each user liked: the item's description, and the user's review of it.
+def pool_profiles(train: Interactions, tables: dict[str, np.ndarray], features: Features) -> Profiles:
+    """Pool the texts of what each user liked, and its pictures and sounds in the same way.
 
-    Only reviews of training rows are read. The pooled sum is kept apart from the number of texts, so
-    that a row's own text can be taken out again while training on that row.
+    The sums are kept apart from the counts, so that a row's own item can be taken out again while
+    training on that row.
     """
-    own = own_texts(train, features, preprocessor)  # (n, V)
-    likes = train.likes()
-    select = csr_matrix(
-        (np.ones(len(likes), np.float32), (likes.user, np.arange(len(likes)))), (train.users, len(likes))
+    liked = train.likes().matrix()  # (U, I)
+    has = {name: features.mask(name).astype(np.float32) for name in tables}
+    return Profiles(
+        total={name: np.asarray(liked @ table, np.float32) for name, table in tables.items()},
+        count={name: np.asarray(liked @ has[name], np.float32) for name in tables},
     )
-    return Profiles((select @ own).toarray().astype(np.float32), np.asarray(select.sum(axis=1)).ravel())
-
-
-def own_texts(train: Interactions, features: Features, preprocessor: Preprocessor) -> csr_matrix:
-    """(n, V): for each training like the vector that it adds to its user's profile."""
-    likes = train.likes()
-    return csr_matrix(preprocessor.tables(features.only("text"))["text"])[likes.item]

@@ -11,9 +11,9 @@ from mmrec.simulation.scenarios import Scenario
 
 SPREAD = 2.3
 """Deviation of preference in units of the noise: sets how much of a rating is luck."""
-TYPES = 8
+TYPES = 6
 """People come in this many kinds; who is of a kind has similar tastes."""
-KIND_SHARE = 0.6
+KIND_SHARE = 0.9
 """Part of the variance of tastes between kinds; the rest is personal."""
 EXPOSURE = 0.6
 """How much people choose what they will like: exponent of preference in the chance of a rating."""
