@@ -45,7 +45,8 @@ def build_pages(project: Project, force: bool = False) -> bool:
         return False
     output = project.build / "sphinx"
     shutil.rmtree(output / "_build" / "html", ignore_errors=True)
-    command = [sys.executable, "-m", "jupyter_book", "build", str(source), "--path-output", str(output)]
+    program = str(Path(sys.executable).with_name("jupyter-book"))
+    command = [program, "build", str(source), "--path-output", str(output)]
     ran = subprocess.run([*command, "-W", "--keep-going", "-q"], capture_output=True, text=True)
     made = output / "_build" / "html"
     said = [line.strip() for line in (ran.stdout + ran.stderr).splitlines()]

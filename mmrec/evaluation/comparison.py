@@ -1,0 +1,105 @@
+"""Several models on the same users: means over seeds, intervals over users, and paired tests."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mmrec.data.split import Split
+from mmrec.errors import InputError
+from mmrec.evaluation.protocol import Evaluation, evaluate
+from mmrec.evaluation.statistics import bootstrap_interval, holm, paired_test
+from mmrec.models.base import Recommender
+
+Interval = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Evaluations of several models, each with several seeds, on one case.
+
+    Attributes:
+        runs: model -> one evaluation a seed.
+        seed: of the bootstrap and of the permutations.
+    """
+
+    runs: Mapping[str, list[Evaluation]]
+    seed: int = 0
+
+    def mean(self, model: str, metric: str) -> float:
+        """Mean of a summary figure over the seeds."""
+        return float(np.mean([run.summary[metric] for run in self.runs[model]]))
+
+    def per_user(self, model: str, metric: str) -> np.ndarray:
+        """(n,) each user's value, averaged over the seeds."""
+        return np.mean([run.per_user[metric] for run in self.runs[model]], axis=0)
+
+    def interval(self, model: str, metric: str) -> Interval:
+        """Mean with its 95% bootstrap interval over users; without an interval where there is no value a user."""
+        if metric not in self.runs[model][0].per_user:
+            mean = self.mean(model, metric)
+            return mean, float("nan"), float("nan")
+        return bootstrap_interval(self.per_user(model, metric), np.random.default_rng(self.seed))
+
+    def table(self, metrics: tuple[str, ...] = ("auc", "recall@20", "ndcg@20"), digits: int = 3) -> pd.DataFrame:
+        """A row a model; ``mean [low, high]`` where there is an interval."""
+
+        def cell(value: Interval) -> str:
+            mean, low, high = (f"{part:.{digits}f}" for part in value)
+            return mean if np.isnan(value[1]) else f"{mean} [{low}, {high}]"
+
+        rows = {model: {metric: cell(self.interval(model, metric)) for metric in metrics} for model in self.runs}
+        return pd.DataFrame(rows).T
+
+    def against(self, model: str, others: tuple[str, ...], metric: str = "ndcg@20") -> pd.DataFrame:
+        """Paired tests of one model against others: mean difference, p-value and Holm's correction.
+
+        Raises:
+            InputError: the models were measured on different users.
+        """
+        first = self.per_user(model, metric)
+        results = {}
+        for other in others:
+            second = self.per_user(other, metric)
+            if len(first) != len(second):
+                raise InputError(f"{model} and {other} were measured on different users")
+            results[other] = paired_test(first, second, np.random.default_rng(self.seed))
+        adjusted = holm({other: p for other, (_, p) in results.items()})
+        rows = {
+            f"{model} - {other}": {"difference": gap, "p": p, "p (Holm)": adjusted[other]}
+            for other, (gap, p) in results.items()
+        }
+        return pd.DataFrame(rows).T
+
+    def as_json(self, metrics: tuple[str, ...] = ("auc", "recall@20", "ndcg@20")) -> dict[str, dict[str, list[float]]]:
+        """Model -> metric -> [mean, low, high], rounded to six digits; NaN becomes None."""
+
+        def tidy(value: float) -> float | None:
+            return None if np.isnan(value) else round(value, 6)
+
+        return {
+            model: {metric: [tidy(part) for part in self.interval(model, metric)] for metric in metrics}  # type: ignore[misc]
+            for model in self.runs
+        }
+
+
+def compare(
+    makers: Mapping[str, Callable[[int], Recommender]], split: Split, case: str = "warm", *, seeds: int, seed: int = 0
+) -> Comparison:
+    """Fit and measure each model once a seed.
+
+    Args:
+        makers: name -> function of a seed that gives a fitted model.
+        split: what to measure on.
+        case: ``"warm"``, ``"cold-item"`` or ``"cold-user"``.
+        seeds: number of runs, with seeds ``seed``, ``seed + 1``, ...
+        seed: the first one; also that of the bootstrap and the permutations.
+    """
+    runs = {name: [evaluate(make(seed + at), split, case) for at in range(seeds)] for name, make in makers.items()}
+    return Comparison(runs, seed)
+
+
+def share_of_oracle(auc: float, oracle_auc: float) -> float:
+    """(AUC - 0.5) / (oracle's AUC - 0.5)."""
+    return (auc - 0.5) / (oracle_auc - 0.5)
