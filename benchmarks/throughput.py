@@ -28,9 +28,9 @@ from typing import Any
 import cv2
 import librosa
 import numpy as np
-from mmrec.data.datasets import open_dataset
 
 from mmrec.data.catalogue import MODALITIES, Catalogue
+from mmrec.data.datasets import open_dataset
 from mmrec.features import extract
 from mmrec.features.encoders import make_encoder
 from mmrec.files import write_json

@@ -80,8 +80,8 @@ def stage(project: Project, source: Path) -> None:
         if not executed.is_file():
             raise BookError(f"{path.name} has not been run: 'mmrec book' without --only runs it")
         wanted[Path("notebooks") / path.name] = executed
-    for name, origin in wanted.items():
-        target = source / name
+    for place, origin in wanted.items():
+        target = source / place
         if not target.is_file() or target.read_bytes() != origin.read_bytes():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(origin, target)

@@ -104,7 +104,7 @@ class Catalogue:
 
     def media_path(self, item: int, modality: str) -> Path | None:
         """The item's picture or sound file, or None where the modality is absent."""
-        relative = self.items[modality].iat[item]
+        relative = str(self.items[modality].iat[item])
         return self.folder / relative if relative else None
 
     def titles(self) -> Sequence[str]:

@@ -182,7 +182,7 @@ def _check_keys(report: Report, name: str) -> None:
             at = first[tuple(frame[key].iloc[row])] if len(key) > 1 else first[frame[key[0]].iat[row]]  # type: ignore[index]
             line = report.tables[name].lines[at]
             report.add(
-                name, [row], key[0], "duplicate", f"repeats row {line} ({', '.join(key)})", "keep one of the rows"
+                name, [int(row)], key[0], "duplicate", f"repeats row {line} ({', '.join(key)})", "keep one of the rows"
             )
 
 

@@ -116,7 +116,7 @@ class ConvPictureEncoder:
         from mmrec.image import ConvEncoder
 
         self.rows = rows
-        self.parameters = {"height": height, "width": width, "grid": list(grid)}
+        self.parameters: dict[str, Any] = {"height": height, "width": width, "grid": list(grid)}
         self.layer = ConvEncoder(grid=grid, trainable=False)
         self.size = int(self.layer(np.zeros((1, height, width, 3), np.float32)).shape[-1])
 
@@ -152,7 +152,7 @@ class MelSoundEncoder:
     def __init__(self, sample_rate: int = 22050, mels: int = 64, parts: int = 8, seconds: float = 30.0) -> None:
         from mmrec.audio import MelPooling, MelSpectrogram
 
-        self.parameters = {"sample_rate": sample_rate, "mels": mels, "parts": parts, "seconds": seconds}
+        self.parameters: dict[str, Any] = {"sample_rate": sample_rate, "mels": mels, "parts": parts, "seconds": seconds}
         self.size = mels
         self.spectrogram = MelSpectrogram(sample_rate=sample_rate, mels=mels)
         self.pooling = MelPooling("uniform")

@@ -62,7 +62,8 @@ class DocumentNetwork(keras.Model):
         self.presence.build((None, len(MODALITIES)))
         if self.embedding is not None:
             self.embedding.build((None,))
-        self.pair(*(ops.zeros((1, self.embedding_size)) for _ in range(2)), ops.zeros((1,)))
+        width = (1, self.embedding_size)
+        self.pair(ops.zeros(width), ops.zeros(width), ops.zeros((1,)))
         self.built = True
 
     def project(self, tables: Mapping[str, Any], present: Any) -> Any:

@@ -48,8 +48,10 @@ class TrainingRows(keras.utils.PyDataset):
         self.user = np.concatenate([likes.user, np.repeat(likes.user, self.negatives), dislikes.user])[order]
         negative = self.known[self.rng.integers(0, len(self.known), drawn)]
         self.item = np.concatenate([likes.item, negative, dislikes.item])[order]
-        self.label = np.repeat(np.float32([1, 0, 0]), [len(likes), drawn, len(dislikes)])[order]
-        self.weight = np.repeat(np.float32([1, 1, self.dislike_weight]), [len(likes), drawn, len(dislikes)])[order]
+        self.label = np.repeat(np.array([1, 0, 0], np.float32), [len(likes), drawn, len(dislikes)])[order]
+        self.weight = np.repeat(np.array([1, 1, self.dislike_weight], np.float32), [len(likes), drawn, len(dislikes)])[
+            order
+        ]
 
     def __len__(self) -> int:
         return self.rows // self.batch_size

@@ -33,9 +33,9 @@ class Oracle(Recommender):
             raise InputError(f"target must be 'like' or 'list', not {target!r}")
         self.truth = Truth.load(path)
         self.target = target
-        self.columns = None
+        self.columns: np.ndarray | None = None
         if modalities is not None:
-            self.columns = self.truth.visible[[MODALITIES.index(name) for name in modalities]].any(axis=0)  # (D,)
+            self.columns = np.any(self.truth.visible[[MODALITIES.index(name) for name in modalities]], axis=0)  # (D,)
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
         """Nothing to learn."""

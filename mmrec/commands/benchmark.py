@@ -1,0 +1,61 @@
+"""``mmrec benchmark``: compare models under the evaluation contract."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from mmrec.commands.options import drop_faulty_option
+
+
+@click.command("benchmark")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--layout",
+    default="catalogue",
+    show_default=True,
+    type=click.Choice(["mmrec", "diffmm", "microlens", "catalogue"]),
+    help="How the data lie on disk.",
+)
+@click.option("--models", default="all", show_default=True, help="Names with commas between them, or all.")
+@click.option("--seeds", default=1, show_default=True, type=click.IntRange(min=1), help="Runs a model.")
+@click.option(
+    "--json", "out", type=click.Path(path_type=Path, dir_okay=False), help="Keep results here, and go on from it."
+)
+@click.option("--cases", default="warm", show_default=True, help="Of warm, cold-item, cold-user.")
+@click.option("--budget-seconds", default=300.0, show_default=True, help="For the search of one model's settings.")
+@click.option("--no-search", is_flag=True, help="Use the default settings.")
+@drop_faulty_option
+def command(
+    folder: Path,
+    layout: str,
+    models: str,
+    seeds: int,
+    out: Path | None,
+    cases: str,
+    budget_seconds: float,
+    no_search: bool,
+    drop_faulty: bool,
+) -> None:
+    """Measure models on the data in FOLDER; settings are chosen on validation, the test is read once."""
+    from mmrec.data.split import CASES
+    from mmrec.evaluation.benchmark import benchmark, choose_models, summary_lines
+    from mmrec.evaluation.layouts import read_layout
+
+    wanted = [case.strip() for case in cases.split(",") if case.strip()]
+    if unknown := [case for case in wanted if case not in CASES]:
+        raise click.UsageError(f"unknown case {unknown[0]!r}: choose from {', '.join(CASES)}")
+    bundle = read_layout(folder, layout, drop_faulty=drop_faulty, progress=True)
+    result = benchmark(
+        bundle,
+        choose_models(models, bundle),
+        seeds=seeds,
+        cases=wanted,
+        search=not no_search,
+        budget_seconds=budget_seconds,
+        out=out,
+        progress=True,
+    )
+    click.echo("\n".join(summary_lines(result)))
+    failed = [run for run in result["runs"] if "error" in run]
+    sys.exit(1 if failed else 0)

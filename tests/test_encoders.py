@@ -1,0 +1,95 @@
+import cv2
+import numpy as np
+import pytest
+import soundfile
+
+from mmrec.data.media import MediaError
+from mmrec.errors import InputError
+from mmrec.features.encoders import DEFAULT_ENCODERS, REGISTRY, make_encoder
+
+
+def inputs(modality: str, folder, count: int) -> list:
+    """Texts, or files of pictures or sounds, all different and of different sizes."""
+    rng = np.random.default_rng(5)
+    sources: list = []
+    for number in range(count):
+        if modality == "text":
+            sources.append(" ".join(f"word{word}" for word in rng.integers(0, 50, 1 + number)) + " 电影")
+        elif modality == "image":
+            path = folder / f"{number}.png"
+            cv2.imwrite(str(path), rng.integers(0, 256, (100 + number, 70 + 2 * number, 3), np.uint8))
+            sources.append(path)
+        else:
+            path = folder / f"{number}.wav"
+            soundfile.write(path, rng.normal(0, 0.1, 8000 + 700 * number).astype(np.float32), 16_000)
+            sources.append(path)
+    return sources
+
+
+@pytest.mark.parametrize("modality", ["text", "image", "audio"])
+def test_rows_do_not_depend_on_the_batch(modality, tmp_path):
+    encoder = make_encoder(modality)
+    loaded = [encoder.load(source) for source in inputs(modality, tmp_path, 9)]
+    together = encoder.encode(loaded)
+    assert together.shape == (9, encoder.size)
+    assert together.dtype == np.float32
+    assert len(np.unique(together, axis=0)) == 9
+    assert np.array_equal(encoder.encode(loaded[::-1])[::-1], together)
+    alone = np.concatenate([encoder.encode([one]) for one in loaded])
+    assert np.array_equal(alone, together)
+    again = make_encoder(modality)
+    assert np.array_equal(again.encode(loaded[3:5]), together[3:5])
+
+
+@pytest.mark.parametrize("modality", ["text", "image", "audio"])
+def test_encoders_name_all_that_the_cache_needs(modality):
+    encoder = make_encoder(modality)
+    assert encoder.modality == modality
+    assert encoder.name == DEFAULT_ENCODERS[modality]
+    assert encoder.version
+    assert encoder.parameters
+    assert make_encoder(modality, encoder.name).parameters == encoder.parameters
+
+
+def test_bow_counts_words():
+    rows = make_encoder("text").encode(["one two two", "two"])
+    assert sorted(rows[0][rows[0] > 0]) == [1, 2]
+    assert rows[0][rows[1] > 0].tolist() == [2]
+
+
+def test_conv_sees_where_and_which_colour(tmp_path):
+    encoder = make_encoder("image")
+    picture = np.zeros((120, 80, 3), np.uint8)
+    picture[:40, :, 2] = 255  # OpenCV writes blue, green, red: the top third is red
+    cv2.imwrite(str(tmp_path / "a.png"), picture)
+    small = encoder.load(tmp_path / "a.png")
+    assert small[0, 0].tolist() == [255, 0, 0]
+    rows, columns = encoder.parameters["grid"]
+    cells = encoder.encode([small])[0].reshape(rows, columns, -1)
+    assert not np.allclose(cells[0], cells[-1], atol=0.05)
+    np.testing.assert_allclose(cells[-1, :, :36].mean(0), cells[-1, 0, :36], atol=0.05)  # black from side to side
+
+
+def test_mel_finds_the_band_of_a_tone(tmp_path):
+    import librosa
+
+    encoder = make_encoder("audio")
+    rate, mels = encoder.parameters["sample_rate"], encoder.parameters["mels"]
+    time = np.arange(2 * rate) / rate
+    soundfile.write(tmp_path / "a.wav", 0.5 * np.sin(2 * np.pi * 880 * time), rate)
+    row = encoder.encode([encoder.load(tmp_path / "a.wav")])[0][:mels]
+    centres = librosa.mel_frequencies(mels + 2, fmin=0, fmax=rate / 2)[1:-1]
+    assert abs(int(row.argmax()) - int(np.abs(centres - 880).argmin())) <= 1
+
+
+@pytest.mark.parametrize(("modality", "name"), [("image", "a.png"), ("audio", "a.wav")])
+def test_undecodable_media_are_named(modality, name, tmp_path):
+    (tmp_path / name).write_bytes(b"neither picture nor sound")
+    with pytest.raises(MediaError, match=name.replace(".", r"\.")):
+        make_encoder(modality).load(tmp_path / name)
+
+
+@pytest.mark.parametrize("modality", ["text", "image", "audio"])
+def test_unknown_names_list_the_choices(modality):
+    with pytest.raises(InputError, match=", ".join(sorted(REGISTRY[modality]))):
+        make_encoder(modality, "nothing")
