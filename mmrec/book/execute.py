@@ -47,8 +47,8 @@ def plan(project: Project, profile: str, data: dict[str, str], only: tuple[str, 
         notebook = read_notebook(path)
         number = path.name[:2]
         declared = declared_parameters(notebook)
-        given = dict(settings.get(number, {}))
-        given |= {name: value for name, value in settings.get("all", {}).items() if name in declared}
+        given = {name: value for name, value in settings.get("all", {}).items() if name in declared}
+        given |= settings.get(number, {})
         given |= {name: value for name, value in data.items() if name in declared}
         used |= set(data) & set(declared)
         check_parameters(path, notebook, given)
@@ -122,6 +122,7 @@ def _execute(project: Project, job: Job) -> None:
         "--log-level",
         "ERROR",
     ]
+    command += ["--kernel", "python3", "--language", "python"]
     command += ["--parameters_yaml", yaml.safe_dump(job.parameters)] if job.parameters else []
     started = time.monotonic()
     log = work / f"{job.path.stem}.log"
@@ -156,7 +157,12 @@ def _execute(project: Project, job: Job) -> None:
 
 def _environment(project: Project) -> dict[str, str]:
     """What the kernels see: a cache beside the book, no chance in hashing, quiet libraries."""
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    quiet = {
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "PYTHONHASHSEED": "0",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
     cache = os.environ.get("MMREC_CACHE") or str(project.build / "cache")
     path = os.pathsep.join([str(project.root), *filter(None, [os.environ.get("PYTHONPATH")])])
     return {**os.environ, **quiet, "MMREC_CACHE": cache, "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONPATH": path}

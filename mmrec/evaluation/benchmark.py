@@ -17,7 +17,7 @@ from mmrec.errors import InputError
 from mmrec.evaluation.layouts import Bundle
 from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.record import commit, versions
-from mmrec.files import sha256_json, write_json
+from mmrec.files import sha256_file, sha256_json, write_json
 from mmrec.models import REGISTRY, model_class
 from mmrec.models.base import Recommender
 
@@ -58,7 +58,8 @@ def benchmark(
 
     Settings are chosen once a model, with the first seed, by NDCG@20 on validation among the model's
     declared ``grid``; the search stops when its budget is used up. One failing model does not lose the
-    results of the others. Runs that ``out`` already holds for the same data and options are not repeated.
+    results of the others. Runs that ``out`` already holds for the same data, options and code are not
+    repeated; a file of other ones is set aside as ``NAME.earlier.json``.
 
     Args:
         bundle: the data.
@@ -74,7 +75,7 @@ def benchmark(
         ``{"runs": [...], "search": {...}, "data": {...}, "versions": {...}}``.
     """
     plan = {"data": bundle.fingerprint, "cases": list(cases), "search": search, "budget": budget_seconds}
-    plan |= {"versions": versions()}
+    plan |= {"versions": versions(), "code": _code()}
     result = _earlier(out, sha256_json(plan)) or {
         "runs": [],
         "search": {},
@@ -114,7 +115,19 @@ def _earlier(out: Path | None, plan: str) -> dict[str, Any] | None:
         raise InputError(f"{out} exists and is no benchmark result: choose another --json file") from error
     if "runs" not in earlier:
         raise InputError(f"{out} exists and is no benchmark result: choose another --json file")
-    return earlier if earlier.get("plan") == plan else None
+    if earlier.get("plan") == plan:
+        return earlier
+    out.replace(out.with_suffix(".earlier.json"))
+    return None
+
+
+def _code() -> dict[str, str]:
+    """Hash of each source file that figures come from: everything but the book and the commands."""
+    package = Path(__file__).parents[1]
+    sources = sorted(path.relative_to(package) for path in package.rglob("*.py"))
+    return {
+        path.as_posix(): sha256_file(package / path) for path in sources if path.parts[0] not in ("book", "commands")
+    }
 
 
 def _make(name: str, seed: int, settings: dict[str, Any]) -> Recommender:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmrec.data.catalogue import LIKE_THRESHOLD
 from mmrec.data.split import Split
 from mmrec.errors import InputError
 from mmrec.evaluation import metrics
@@ -41,7 +42,8 @@ def evaluate(
     """Measure a fitted model on one case.
 
     Relevant are the user's likes among the rows of the case. Candidates are all items that the user has
-    no training row for; in the case ``cold-item`` the cold items alone. Nothing is sampled.
+    no training row for; in the case ``cold-item`` the cold items alone, in the case ``cold-user`` the
+    others alone. Nothing is sampled.
 
     Args:
         model: fitted on ``split.train``.
@@ -57,14 +59,15 @@ def evaluate(
     if on == "test" and case not in split.test:
         raise InputError(f"the split has no case {case!r}: it holds {', '.join(split.test)}")
     rows = split.validation if on == "validation" else split.test[case]
-    likes = rows.likes().matrix().tocsr()
+    # whether feedback is implicit is told by the training rows: a case may hold one-star ratings alone
+    liked = np.ones(len(rows), bool) if split.train.is_implicit() else rows.rating >= LIKE_THRESHOLD
+    likes = rows.take(liked).matrix().tocsr()
     seen = split.train.matrix().tocsr()
-    allowed = split.cold_items if case == "cold-item" else np.ones(rows.items, bool)  # (I,)
+    allowed = {"cold-item": split.cold_items, "cold-user": ~split.cold_items}.get(case, np.ones(rows.items, bool))
 
     parts: list[dict[str, np.ndarray]] = []
     lists, measured, rated_scores, rated_likes = [], [], [], []
     everyone = np.unique(rows.user)
-    relevant_rows = set(rows.likes().row.tolist())
     by_user = np.argsort(rows.user, kind="stable")
     starts = np.searchsorted(rows.user[by_user], everyone)
     ends = np.searchsorted(rows.user[by_user], everyone, side="right")
@@ -73,9 +76,11 @@ def evaluate(
         scores = np.asarray(model.scores(users))  # (B, I)
         if scores.shape != (len(users), rows.items):
             raise InputError(f"{model.name} gave scores of shape {scores.shape}, not {(len(users), rows.items)}")
+        if not np.isfinite(scores).all():
+            raise InputError(f"{model.name} gave scores that are NaN or infinite: such a model cannot be ranked")
         here = by_user[starts[at] : ends[min(at + block, len(everyone)) - 1]]
         rated_scores.append(scores[np.searchsorted(users, rows.user[here]), rows.item[here]])
-        rated_likes.append(np.fromiter((row in relevant_rows for row in rows.row[here].tolist()), bool, len(here)))
+        rated_likes.append(liked[here])
 
         relevant = likes[users].toarray() > 0  # (B, I)
         candidates = ~(seen[users].toarray() > 0) & allowed  # (B, I)

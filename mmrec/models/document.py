@@ -67,7 +67,7 @@ class LiteralReading(Recommender):
         if features is None or not features.modalities:
             raise InputError(f"{self.name} needs features of at least one modality: run 'mmrec features' first")
         options = self.settings
-        keras.utils.set_random_seed(options["seed"])
+        _fix_chance(options["seed"])
         rng = np.random.default_rng(options["seed"])
 
         self.preprocessor = Preprocessor.fit(features, train)
@@ -85,6 +85,7 @@ class LiteralReading(Recommender):
         trainer.compile(
             optimizer=keras.optimizers.Adam(options["learning_rate"]),
             loss=keras.losses.BinaryCrossentropy(from_logits=True),
+            jit_compile=False,
         )
         trainer.fit(rows, epochs=options["epochs"], verbose=0, shuffle=False)
 
@@ -164,3 +165,12 @@ class UserReading(LiteralReading):
 
     name = "document-user"
     with_user = True
+
+
+def _fix_chance(seed: int) -> None:
+    """Make training repeat itself to the bit (see also ``mmrec.__init__`` on threads)."""
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        tensorflow.config.experimental.enable_op_determinism()

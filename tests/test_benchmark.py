@@ -1,0 +1,143 @@
+"""The benchmark keeps what is done, goes on from it, and chooses on validation alone."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from mmrec.commands.benchmark import command
+from mmrec.data.catalogue import MODALITIES
+from mmrec.data.split import by_time
+from mmrec.errors import InputError
+from mmrec.evaluation import benchmark as module
+from mmrec.evaluation.benchmark import benchmark, choose_models, summary_lines
+from mmrec.evaluation.layouts import Bundle
+from mmrec.evaluation.protocol import evaluate
+from mmrec.features.table import Features
+from mmrec.models import make_model
+from mmrec.models.ease import EASE
+
+SECONDS = ("fit_seconds", "score_seconds", "peak_memory_mb")
+
+
+@pytest.fixture
+def bundle(interactions) -> Bundle:
+    items = tuple(f"i{item}" for item in range(interactions.items))
+    features = Features(items, {}, np.zeros((len(items), len(MODALITIES)), bool))
+    users = tuple(f"u{user}" for user in range(interactions.users))
+    return Bundle("toy", users, items, interactions, features, "fingerprint")
+
+
+def figures(result):
+    return [{key: value for key, value in run.items() if key not in SECONDS} for run in result["runs"]]
+
+
+def test_form_of_the_result(bundle, tmp_path):
+    out = tmp_path / "r.json"
+    result = benchmark(bundle, ["popularity"], seeds=2, cases=["warm", "cold-item", "cold-user"], out=out)
+    assert json.loads(out.read_text(), parse_constant=pytest.fail) == result
+    assert {"runs", "data", "versions"} <= set(result)
+    keys = {"model", "seed", "validation", "test", "settings", "cold_item", "cold_user", *SECONDS}
+    assert [set(run) for run in result["runs"]] == [keys, keys]
+    split = by_time(bundle.interactions)
+    expected = evaluate(make_model("popularity").fit(split.train), split).summary
+    assert result["runs"][0]["test"]["ndcg@20"] == expected["ndcg@20"]
+
+
+def test_same_seed_same_figures(bundle):
+    first, second = (benchmark(bundle, ["ease", "mf"], seeds=1) for _ in range(2))
+    assert figures(first) == figures(second)
+    assert first["search"] == second["search"]
+
+
+def test_settings_are_the_best_on_validation(bundle):
+    result = benchmark(bundle, ["ease"], seeds=1)
+    split = by_time(bundle.interactions)
+    reached = {
+        l2: evaluate(make_model("ease", l2=l2).fit(split.train), split, on="validation").summary["ndcg@20"]
+        for l2 in EASE.grid["l2"]
+    }
+    assert reached[result["runs"][0]["settings"]["l2"]] == max(reached.values())
+    assert [entry["ndcg@20"] for entry in result["search"]["ease"]["log"]] == list(reached.values())
+
+
+def test_finished_runs_are_not_repeated(bundle, tmp_path, monkeypatch):
+    out = tmp_path / "r.json"
+    whole = benchmark(bundle, ["popularity", "ease"], seeds=2)
+    run = module._run
+    calls = []
+
+    def killed_at_third(bundle, name, seed, *rest):
+        calls.append((name, seed))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return run(bundle, name, seed, *rest)
+
+    monkeypatch.setattr(module, "_run", killed_at_third)
+    with pytest.raises(KeyboardInterrupt):
+        benchmark(bundle, ["popularity", "ease"], seeds=2, out=out)
+    assert figures(benchmark(bundle, ["popularity", "ease"], seeds=2, out=out)) == figures(whole)
+    assert calls == [("popularity", 0), ("popularity", 1), ("ease", 0), ("ease", 0), ("ease", 1)]
+
+
+def test_results_of_another_plan_are_set_aside(bundle, tmp_path):
+    out = tmp_path / "r.json"
+    benchmark(bundle, ["popularity"], seeds=2, out=out)
+    before = out.read_text()
+    assert len(benchmark(bundle, ["popularity"], seeds=1, search=False, out=out)["runs"]) == 1
+    assert (tmp_path / "r.earlier.json").read_text() == before
+
+
+def test_changed_code_is_another_plan(bundle, tmp_path, monkeypatch):
+    out = tmp_path / "r.json"
+    benchmark(bundle, ["popularity"], seeds=1, out=out)
+    plan = json.loads(out.read_text())["plan"]
+    monkeypatch.setattr(module, "_code", lambda: {"models/popularity.py": "changed"})
+    assert benchmark(bundle, ["popularity"], seeds=1, out=out)["plan"] != plan
+
+
+def test_one_failing_model_loses_no_other(bundle, monkeypatch):
+    def fail(*_):
+        raise ZeroDivisionError("no luck")
+
+    monkeypatch.setattr(EASE, "_fit", fail)
+    result = benchmark(bundle, ["ease", "popularity"], seeds=1)
+    assert result["runs"][0] == {"model": "ease", "seed": 0, "error": "ZeroDivisionError: no luck"}
+    assert result["runs"][1]["test"]["users"] > 0
+    text = "\n".join(summary_lines(result))
+    assert "no luck" in text
+    assert "best on validation: popularity" in text
+
+
+def test_all_leaves_out_models_without_their_features(bundle):
+    assert choose_models("all", bundle) == ["popularity", "mf", "ease"]
+    with pytest.raises(InputError, match="needs item features"):
+        choose_models("document-user", bundle)
+    with pytest.raises(InputError, match="unknown model"):
+        choose_models("magic", bundle)
+
+
+def test_a_file_of_something_else_is_not_overwritten(bundle, tmp_path):
+    out = tmp_path / "notes.json"
+    for text in ('{"a": 1}', "no json"):
+        out.write_text(text)
+        with pytest.raises(InputError, match="no benchmark result"):
+            benchmark(bundle, ["popularity"], seeds=1, out=out)
+        assert out.read_text() == text
+
+
+def test_command(tmp_path):
+    folder, out = tmp_path / "toy", tmp_path / "r.json"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    rows = [f"{u}\t{i}\t{x}" for u in range(12) for i, x in zip(rng.permutation(20)[:8], [0] * 6 + [1, 2], strict=True)]
+    (folder / "toy.inter").write_text("userID\titemID\tx_label\n" + "\n".join(rows) + "\n")
+    given = [str(folder), "--layout", "mmrec", "--models", "popularity,ease", "--seeds", "2", "--json", str(out)]
+    done = CliRunner().invoke(command, given)
+    assert done.exit_code == 0, done.output
+    assert "best on validation" in done.output
+    runs = json.loads(out.read_text())["runs"]
+    assert [(run["model"], run["seed"]) for run in runs] == [(m, s) for m in ("popularity", "ease") for s in (0, 1)]
+    assert runs[0]["test"]["auc"] is None  # implicit feedback has one class
+    assert CliRunner().invoke(command, [*given, "--cases", "lukewarm"]).exit_code == 2

@@ -1,0 +1,137 @@
+"""The recommender contract, and each model against an independent computation."""
+
+import numpy as np
+import pytest
+
+from mmrec.data.catalogue import Interactions
+from mmrec.errors import InputError
+from mmrec.features.table import Features
+from mmrec.models import REGISTRY, load_model, make_model
+
+CONTENT = {"document-literal", "document-user"}
+
+
+@pytest.fixture
+def features(interactions) -> Features:
+    rng = np.random.default_rng(0)
+    present = rng.random((interactions.items, 3)) < 0.9
+    present[:, 0] |= ~present.any(axis=1)
+    blocks = {
+        "text": rng.poisson(0.5, (interactions.items, 30)).astype(np.float32) * present[:, :1],
+        "image": rng.normal(size=(interactions.items, 8)).astype(np.float32) * present[:, 1:2],
+        "audio": rng.normal(size=(interactions.items, 5)).astype(np.float32) * present[:, 2:],
+    }
+    return Features(tuple(f"i{item}" for item in range(interactions.items)), blocks, present)
+
+
+def make(name):
+    return make_model(name, epochs=2, batch_size=64) if name in CONTENT else make_model(name)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_contract(name, interactions, features, tmp_path):
+    train = interactions.take(interactions.item < 35)  # five items without a row
+    model = make(name).fit(train, features)
+    users = np.array([3, 0, 7])
+    scores = model.scores(users)
+    assert scores.shape == (3, interactions.items)
+    assert scores.dtype == np.float32
+    assert np.isfinite(scores).all()
+    items, best = model.recommend(users, k=50)
+    seen = train.matrix()[users].toarray() > 0
+    for row in range(3):
+        listed = items[row][items[row] >= 0]
+        assert not seen[row][listed].any()
+        assert len(listed) == interactions.items - seen[row].sum()
+        assert (np.diff(best[row][: len(listed)]) <= 0).all()
+    model.save(tmp_path / "m")
+    assert np.array_equal(load_model(tmp_path / "m").scores(users), scores)
+    again = make(name).fit(train, features).scores(users)
+    assert np.array_equal(again, scores)  # same seed, same scores
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_no_training_row_is_an_error(name, interactions, features):
+    with pytest.raises(InputError, match="no training row"):
+        make(name).fit(interactions.take(np.zeros(len(interactions), bool)), features)
+
+
+def test_unknown_model_lists_the_choices():
+    with pytest.raises(InputError, match="popularity"):
+        make_model("magic")
+
+
+def test_ease_solves_its_own_equation(interactions):
+    l2 = 30.0
+    weights = make_model("ease", l2=l2).fit(interactions).weights.astype(float)
+    liked = interactions.likes().matrix().toarray().astype(float)
+    gram = liked.T @ liked
+    # at the optimum the gradient of |X - XB|^2 + l2 |B|^2 vanishes off the diagonal
+    gradient = gram @ weights - gram + l2 * weights
+    assert np.abs(gradient[~np.eye(len(gram), dtype=bool)]).max() < 1e-3
+    assert np.abs(np.diag(weights)).max() == 0
+
+
+def test_factorisation_is_at_a_fixed_point_of_its_loss(interactions):
+    model = make_model("mf", embedding_size=4, alpha=3.0, l2=2.0, epochs=40).fit(interactions)
+    liked = interactions.likes().matrix().toarray()
+    users, items = model.users.copy(), model.items
+
+    def loss(users):
+        error = (1 + 3.0 * liked) * (liked - users @ items.T) ** 2
+        return error.sum() + 2.0 * ((users**2).sum() + (items**2).sum())
+
+    least = loss(users)
+    rng = np.random.default_rng(0)
+    assert all(loss(users + 0.01 * rng.normal(size=users.shape)) > least - 1e-3 for _ in range(5))
+
+
+def test_popularity_counts_likes(interactions):
+    likes = interactions.likes()
+    expected = [int((likes.item == item).sum()) for item in range(interactions.items)]
+    assert make_model("popularity").fit(interactions).scores(np.array([0]))[0].tolist() == expected
+
+
+def test_literal_reading_gives_everybody_the_same(interactions, features):
+    scores = make("document-literal").fit(interactions, features).scores(np.arange(5))
+    assert (scores == scores[0]).all()
+    assert ((scores > 0) & (scores < 1)).all()
+
+
+def test_reading_with_user_follows_its_formula(interactions, features):
+    """R recomputed in NumPy from the saved state alone."""
+    model = make("document-user").fit(interactions, features)
+    people, items, popularity = model.people, model.items, model.preprocessor.popularity
+    named = {weight.path.split("/", 1)[-1]: np.asarray(weight) for weight in model.network.weights}
+    dense = [value for path, value in named.items() if "fusion" in path]
+    W_f, b_f = sorted(dense, key=np.ndim, reverse=True)
+    scorer = [value for path, value in named.items() if "scorer" in path]
+    W_r, b_r = sorted(scorer, key=np.ndim, reverse=True)
+    p, q = people[2], items[5]
+    concat = np.concatenate([p, q, p * q, [popularity[5]]])
+    logit = np.maximum(concat @ W_f + b_f, 0) @ W_r[:, 0] + b_r[0]
+    assert model.scores(np.array([2]))[0, 5] == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-5)
+
+
+def test_cold_user_is_the_average_person(interactions, features):
+    train = interactions.take(interactions.user != 4)
+    model = make("document-user").fit(train, features)
+    table = np.asarray(model.network.embedding.embeddings)
+    known = np.bincount(train.user, minlength=train.users) > 0
+    assert model.people[4] == pytest.approx(table[known].mean(axis=0), abs=1e-6)
+
+
+def test_one_class_of_rating_only(interactions, features):
+    ones = Interactions(
+        interactions.user, interactions.item, np.ones(len(interactions), np.float32), interactions.timestamp,
+        interactions.row, interactions.users, interactions.items,
+    )  # fmt: skip
+    assert np.isfinite(make("document-user").fit(ones, features).scores(np.arange(2))).all()
+
+
+def test_new_items_score_like_catalogued_ones(interactions, features):
+    """Everything but the popularity of an item is told by its features."""
+    model = make("document-user").fit(interactions, features)
+    known = np.full(interactions.items, model.preprocessor.popularity.min(), np.float32)
+    expected = model.network.rate(model.people[:2], model.items, known)
+    assert np.allclose(model.new_item_scores(np.arange(2), features), expected, atol=1e-6)

@@ -1,0 +1,43 @@
+"""Recorded results say where they come from."""
+
+import json
+import subprocess
+
+import pytest
+
+from mmrec.errors import MissingDataError
+from mmrec.evaluation import record
+
+
+def test_a_record_holds_its_origin(tmp_path):
+    path = tmp_path / "results" / "films.json"
+    record.save_record(path, {"ndcg@20": 0.15}, seed=3, seeds=5, data_hash="abc", command="mmrec benchmark films")
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert (found["seed"], found["seeds"], found["data"]) == (3, 5, "abc")
+    assert found["command"] == "mmrec benchmark films"
+    assert found["results"] == {"ndcg@20": 0.15}
+    assert {"mmrec", "python", "numpy", "keras"} <= set(found["versions"])
+    assert set(found) == {"command", "seed", "seeds", "data", "commit", "versions", "results"}
+
+
+def test_a_record_is_read_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(record, "__file__", str(tmp_path / "mmrec" / "evaluation" / "record.py"))
+    record.save_record(tmp_path / "results" / "one.json", [1], seed=0, seeds=1, data_hash="x", command="c")
+    assert record.load_record("one")["results"] == [1]
+    with pytest.raises(MissingDataError, match=r"two\.json"):
+        record.load_record("two")
+
+
+def test_the_commit_tells_of_changes(tmp_path, monkeypatch):
+    module = tmp_path / "record.py"
+    monkeypatch.setattr(record, "__file__", str(module))
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert record.commit() == ""
+    module.write_text("1\n")
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for words in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "one"]):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    clean = record.commit()
+    assert len(clean) == 40
+    module.write_text("2\n")
+    assert record.commit() == clean + "+"

@@ -1,0 +1,94 @@
+"""The embedded catalogue: same bytes for the same seed, and media that carry factors and nothing else."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.model_selection import cross_val_score
+
+from mmrec.data.reader import read_catalogue
+from mmrec.data.split import by_time
+from mmrec.data.validation import validate
+from mmrec.errors import InputError
+from mmrec.evaluation.protocol import evaluate
+from mmrec.features.extraction import extract
+from mmrec.simulation import simulate
+from mmrec.simulation.oracle import Oracle
+from mmrec.simulation.truth import Truth
+
+
+def digests(folder):
+    names = [*folder.glob("*.csv"), *folder.glob("posters/*.png")]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in names}
+
+
+def test_same_seed_same_bytes(simulated, tmp_path):
+    simulate(tmp_path / "again", items=60, users=80, ratings=1600, seed=3)
+    assert digests(tmp_path / "again") == digests(simulated)
+    simulate(tmp_path / "other", items=60, users=80, ratings=1600, seed=4)
+    assert digests(tmp_path / "other")["user_data.csv"] != digests(simulated)["user_data.csv"]
+
+
+def test_bytes_are_those_of_every_machine(tmp_path):
+    """Digests recorded on Linux x86-64; another machine must give the same."""
+    simulate(tmp_path / "c", items=20, users=10, ratings=100, seed=0)
+    found = hashlib.sha256(json.dumps(digests(tmp_path / "c"), sort_keys=True).encode()).hexdigest()
+    assert found[:16] == "8e3bffb102087534"
+
+
+def test_is_a_sound_catalogue_of_the_asked_size(simulated):
+    assert validate(simulated).ok
+    catalogue = read_catalogue(simulated)
+    assert (len(catalogue.item_ids), len(catalogue.user_ids), len(catalogue.interactions)) == (60, 80, 1600)
+    assert np.bincount(catalogue.interactions.user).min() >= 8
+    card = json.loads((simulated / "data_card.json").read_text())
+    assert card["ratings"] == 1600
+    assert card["factors"]["genre"]["image"]
+    assert not card["factors"]["energy"]["text"]
+
+
+def test_likes_happen_as_often_as_the_truth_says(simulated):
+    catalogue = read_catalogue(simulated)
+    truth = Truth.load(simulated / "truth.npz")
+    rows = catalogue.interactions
+    chance = truth.like_probability(truth.preference(np.arange(80), truth.until * 0 + 0.5))[rows.user, rows.item]
+    assert np.mean(rows.rating >= 4) == pytest.approx(chance.mean(), abs=0.06)
+
+
+def test_oracle_beats_what_sees_less(simulated):
+    split = by_time(read_catalogue(simulated).interactions)
+    best = evaluate(Oracle(simulated), split).summary["auc"]
+    blind = evaluate(Oracle(simulated, modalities=()), split).summary["auc"]
+    assert best > 0.75
+    assert best > blind + 0.1
+
+
+def test_media_show_what_they_should(simulated):
+    features = extract(read_catalogue(simulated))
+    factors = Truth.load(simulated / "truth.npz").items
+    seen = features.mask("image")
+    pictures = features.blocks["image"][seen]
+    pictures = (pictures - pictures.mean(axis=0)) / np.maximum(pictures.std(axis=0), 1e-6)
+    genre = factors[seen, :6].argmax(axis=1)
+    assert cross_val_score(LogisticRegression(max_iter=200), pictures, genre, cv=3).mean() > 0.9
+    heard = features.mask("audio")
+    sounds = features.blocks["audio"][heard]
+    sounds = (sounds - sounds.mean(axis=0)) / sounds.std(axis=0)
+    energy = cross_val_score(RidgeCV(np.logspace(0, 4, 9)), sounds, factors[heard, 7], cv=3).mean()
+    craft = cross_val_score(RidgeCV(np.logspace(0, 4, 9)), sounds, factors[heard, -1], cv=3).mean()
+    assert energy > 0.7
+    assert craft < 0.2
+
+
+def test_refuses_what_cannot_be(tmp_path):
+    with pytest.raises(InputError, match="scenario"):
+        simulate(tmp_path / "a", scenario="opera")
+    with pytest.raises(InputError, match="do not fit"):
+        simulate(tmp_path / "a", items=20, users=10, ratings=5000)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match="not empty"):
+        simulate(tmp_path / "mine", items=20, users=10, ratings=100, force=True)
+    assert (tmp_path / "mine/thesis.txt").exists()
