@@ -84,7 +84,7 @@ def test_raising_cell_is_named(project):
 def test_figure_without_alt_text_is_named(project):
     write(project.root / "notebooks/01-a.ipynb", (DRAW, {}))
     go(project, ("01",))
-    with pytest.raises(BookError, match=r"01-a.ipynb, cell 4 .*alt text"):
+    with pytest.raises(BookError, match=r"01-a.ipynb, cell 3 .*alt text"):
         build_pages(project)
 
 

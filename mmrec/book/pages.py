@@ -137,7 +137,13 @@ def check_figures(project: Project) -> None:
         executed = project.executed / path.name
         if not executed.is_file():
             continue
-        for number, cell in enumerate(nbformat.read(executed, as_version=4).cells, 1):
+        cells = nbformat.read(executed, as_version=4).cells
+        stored = [
+            cell
+            for cell in cells
+            if cell["id"] != "settings" and "injected-parameters" not in cell.metadata.get("tags", [])
+        ]
+        for number, cell in enumerate(stored, 1):
             pictures = [out for out in cell.get("outputs", []) if "image/png" in out.get("data", {})]
             if pictures and not cell.metadata.get("mystnb", {}).get("image", {}).get("alt"):
                 raise BookError(f"{describe(path, number, cell)}: the figure has no alt text (mystnb.image.alt)")
