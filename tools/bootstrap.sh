@@ -17,6 +17,15 @@ find_python() {
 python=$(find_python)
 [ -n "$python" ] || fail "no Python 3.11, 3.12 or 3.13 with venv was found; install one, or name it: make PYTHON=/path/to/python"
 
+# make asks again whenever a time stamp moved (a checkout does that); the lock's checksum says whether packages did.
+lock=$(cksum <requirements.lock)
+if [ "$(cat .venv/.complete 2>/dev/null)" = "$lock" ] && .venv/bin/python -c '' 2>/dev/null; then
+    .venv/bin/python -m pip install --no-input --disable-pip-version-check --no-deps --no-build-isolation -e . \
+        >.venv/install.log 2>&1 || fail "mmrec itself could not be installed (see .venv/install.log)"
+    touch .venv/.complete
+    exit 0
+fi
+
 free=$(df -Pk . | awk 'NR == 2 { print $4 }')
 [ "$free" -ge 5000000 ] || fail "5 GB of free disk are needed here, there are $((free / 1000000)) GB"
 
@@ -24,7 +33,7 @@ rm -rf .venv
 echo "making .venv with $("$python" --version) (a few minutes, about 3 GB)" >&2
 "$python" -m venv .venv || fail "could not make .venv with $python"
 log=.venv/install.log
-if command -v uv >/dev/null 2>&1; then
+if uv --version >/dev/null 2>&1; then
     install="uv pip install --python .venv/bin/python"
 else
     install=".venv/bin/python -m pip install --no-input --disable-pip-version-check"
@@ -33,4 +42,4 @@ $install --require-hashes -r requirements.lock >"$log" 2>&1 ||
     fail "the packages could not be installed (no network? see $log): $(grep -iE 'error|failed|caused' "$log" | tail -n 1)"
 $install --no-deps --no-build-isolation -e . >>"$log" 2>&1 ||
     fail "mmrec itself could not be installed (see $log): $(tail -n 1 "$log")"
-touch .venv/.complete
+echo "$lock" >.venv/.complete
