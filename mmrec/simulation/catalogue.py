@@ -62,7 +62,7 @@ def simulate(
     if folder.exists() and any(folder.iterdir()) and not (force and (folder / "truth.npz").is_file()):
         raise InputError(f"{folder} is not empty: choose another folder, or --force to replace a simulated catalogue")
     plan = SCENARIOS[scenario]
-    factor_seed, taste_seed, rating_seed, item_seed, review_seed = np.random.SeedSequence(seed).spawn(5)
+    factor_seed, taste_seed, rating_seed, item_seed, review_seed, *person_seeds = np.random.SeedSequence(seed).spawn(7)
     factors = draw_items(plan, items, np.random.default_rng(factor_seed))
     truth = draw_truth(plan, factors, users, np.random.default_rng(taste_seed))
     drawn, truth = draw_ratings(truth, ratings, np.random.default_rng(rating_seed))
@@ -76,8 +76,8 @@ def simulate(
     rows = work(joblib.delayed(_make_item)(part, plan, factors, item, chance) for item, chance in enumerate(bar))
     table = pd.DataFrame(rows)
     _write_csv(part / "product_data.csv", table.drop(columns="language"))
-    languages = np.random.default_rng(taste_seed).choice(["zh", "en"], users, p=[1 / 3, 2 / 3])
-    ages = np.random.default_rng(taste_seed).integers(16, 80, users)
+    languages = np.random.default_rng(person_seeds[0]).choice(["zh", "en"], users, p=[1 / 3, 2 / 3])
+    ages = np.random.default_rng(person_seeds[1]).integers(16, 80, users)
     people = [f"u{user + 1:04d}" for user in range(users)]
     _write_csv(part / "users.csv", pd.DataFrame({"user_id": people, "language": languages, "age": ages}))
     _write_csv(
