@@ -31,7 +31,7 @@ import librosa
 import numpy as np
 
 from mmrec.data.catalogue import MODALITIES, Catalogue
-from mmrec.data.datasets import open_dataset
+from mmrec.datasets import open_dataset
 from mmrec.features import extract
 from mmrec.features.encoders import make_encoder
 from mmrec.files import write_json

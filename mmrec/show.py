@@ -11,7 +11,6 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from IPython.display import HTML, Audio
 from matplotlib.figure import Figure
 
@@ -126,16 +125,6 @@ def spectrogram(log_mel: np.ndarray, seconds: float, title: str = "") -> Figure:
     figure.colorbar(drawn, label="log power")
     figure.tight_layout()
     return figure
-
-
-def interval_table(rows: Mapping[str, Mapping[str, tuple[float, float, float]]], digits: int = 3) -> pd.DataFrame:
-    """A table of ``mean [low, high]`` from name -> column -> (mean, low, high)."""
-
-    def cell(value: tuple[float, float, float]) -> str:
-        mean, low, high = value
-        return "–" if np.isnan(mean) else f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
-
-    return pd.DataFrame({name: {key: cell(value) for key, value in row.items()} for name, row in rows.items()}).T
 
 
 def interval_plot(rows: Mapping[str, tuple[float, float, float]], label: str, reference: float | None = None) -> Figure:

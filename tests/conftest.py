@@ -75,3 +75,35 @@ def random_interactions(users=30, items=40, rows=600, seed=0) -> Interactions:
 @pytest.fixture
 def interactions() -> Interactions:
     return random_interactions()
+
+
+# What the tests of the formula layers share: random shapes, half precision, saving.
+
+SEEDS = range(4)
+DTYPES = ("float32", "float16")
+
+
+def random_shape(seed: int, *most: int) -> tuple[int, ...]:
+    """A random shape of at least 2 and at most ``most`` along each axis; the batch is 1 for seed 0."""
+    rng = np.random.default_rng([7, seed])
+    shape = [int(rng.integers(2, size + 1)) for size in most]
+    return (1, *shape[1:]) if seed == 0 else tuple(shape)
+
+
+def assert_survives_saving(model, inputs, path: Path) -> None:
+    """The loaded model says what the saved one says, to the bit."""
+    import keras
+
+    model.save(path)
+    again = keras.models.load_model(path)
+    pairs = zip(*(keras.tree.flatten(one.predict(inputs, verbose=0)) for one in (model, again)), strict=True)
+    assert all(np.array_equal(first, second) for first, second in pairs)
+
+
+def assert_every_weight_learns(model, inputs, targets) -> None:
+    """One step of training moves each weight."""
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    model.train_on_batch(inputs, targets)
+    assert before
+    assert all(not np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))

@@ -1,30 +1,94 @@
 import keras
 import librosa
 import numpy as np
+import pytest
+from conftest import DTYPES, SEEDS, assert_every_weight_learns, assert_survives_saving, random_shape
 
 from mmrec.audio import MelPooling, MelSpectrogram, segments
+from mmrec.errors import InputError
 
 
-def test_mel_agrees_with_librosa():
-    x = np.random.default_rng(0).normal(size=(2, 8000)).astype("float32")
-    got = keras.ops.convert_to_numpy(MelSpectrogram(log=False)(x))
-    expected = librosa.feature.melspectrogram(y=x, sr=22050, n_fft=1024, hop_length=512, n_mels=64, center=False)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_mel_agrees_with_librosa(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(1 + seed, int(rng.integers(3000, 9000)))).astype("float32")
+    rate, mels = (22050, 64) if seed < 2 else (16000, 40)
+    got = keras.ops.convert_to_numpy(MelSpectrogram(sample_rate=rate, mels=mels, log=False)(x))
+    expected = librosa.feature.melspectrogram(y=x, sr=rate, n_fft=1024, hop_length=512, n_mels=mels, center=False)
     np.testing.assert_allclose(got, expected.transpose(0, 2, 1), rtol=1e-4)
+    logged = keras.ops.convert_to_numpy(MelSpectrogram(sample_rate=rate, mels=mels)(x))
+    np.testing.assert_allclose(logged, np.log(1e-6 + expected.transpose(0, 2, 1)), atol=1e-4)
 
 
-def test_segments():
-    s = np.random.default_rng(1).random((3, 8, 5), "float32")
-    a = keras.ops.convert_to_numpy(segments(keras.ops.convert_to_tensor(s), 4, np.array([8, 4, 0])))
-    np.testing.assert_allclose(a[0], s[0].reshape(4, 2, 5).mean(1), rtol=1e-5)
-    np.testing.assert_allclose(a[1], s[1, :4], rtol=1e-5)
-    assert not a[2].any()
+def test_half_precision_samples_are_computed_in_single():
+    x = np.random.default_rng(0).normal(size=(2, 3000)).astype("float16")
+    layer = MelSpectrogram()
+    got, expected = (keras.ops.convert_to_numpy(layer(wave)) for wave in (x, x.astype("float32")))
+    np.testing.assert_array_equal(got, expected)
 
 
-def test_pooling():
-    a = np.random.default_rng(2).random((2, 3, 5), "float32")
-    mask = np.array([[True, True, False], [False] * 3])
-    for weighting in ("uniform", "energy"):
-        w = np.exp(a[0, :2].mean(1)) if weighting == "energy" else np.ones(2)
-        m = keras.ops.convert_to_numpy(MelPooling(weighting)(a, mask=mask))
-        np.testing.assert_allclose(m[0], (w / w.sum()) @ a[0, :2], rtol=1e-5)
-        assert not m[1].any()
+def test_a_short_sound_is_filled_up_with_silence():
+    x = np.random.default_rng(0).normal(size=(1, 300)).astype("float32")
+    layer = MelSpectrogram()
+    filled = np.concatenate([x, np.zeros((1, 724), "float32")], axis=1)
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(layer(x)), keras.ops.convert_to_numpy(layer(filled)))
+
+
+def test_frames_that_hold_sound():
+    frames = keras.ops.convert_to_numpy(MelSpectrogram().frames(np.array([0, 100, 1024, 1535, 1536])))
+    assert frames.tolist() == [0, 1, 1, 1, 2]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_segments(seed):
+    """Means over spans, computed on a spectrogram whose frames are cut into n parts each."""
+    batch, total, mels = random_shape(seed, 4, 9, 6)
+    rng = np.random.default_rng(seed)
+    s, n = rng.random((batch, total, mels), "float32"), int(rng.integers(1, 6))
+    frames = rng.integers(0, total + 1, batch)
+    a = keras.ops.convert_to_numpy(segments(keras.ops.convert_to_tensor(s), n, frames))
+    for b in range(batch):
+        if frames[b] == 0:
+            assert not a[b].any()
+            continue
+        fine = s[b, : frames[b]].repeat(n, axis=0)  # n * frames rows, so that n divides them
+        np.testing.assert_allclose(a[b], fine.reshape(n, frames[b], mels).mean(1), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("weighting", ["uniform", "energy", "learned"])
+def test_formula(seed, weighting, dtype):
+    rng = np.random.default_rng(seed)
+    a = rng.random(random_shape(seed, 5, 6, 8)).astype(dtype)
+    mask = rng.random(a.shape[:2]) < 0.7
+    mask[-1] = False  # no sound at all
+    layer = MelPooling(weighting)
+    layer.build(a.shape)
+    v = rng.normal(size=a.shape[2]).astype("float32")
+    if weighting == "learned":
+        layer.query.assign(v)
+    expected = np.zeros((len(a), a.shape[2]))
+    for b in range(len(a)):
+        rows = np.flatnonzero(mask[b])
+        exact = a[b].astype("float64")
+        raw = {"uniform": np.ones(len(exact)), "energy": np.exp(exact.mean(1)), "learned": np.exp(exact @ v)}[weighting]
+        for i in rows:
+            expected[b] += exact[i] * raw[i] / raw[rows].sum()
+    got = keras.ops.convert_to_numpy(layer(a, mask=mask))
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
+    assert not got[-1].any()
+
+
+def test_saving_and_learning(tmp_path):
+    inputs = keras.Input((4000,))
+    spectrum = MelSpectrogram(mels=16)(inputs)
+    model = keras.Model(inputs, MelPooling("learned")(spectrum))
+    x = np.random.default_rng(0).normal(size=(3, 4000)).astype("float32")
+    assert_survives_saving(model, x, tmp_path / "m.keras")
+    assert_every_weight_learns(model, x, np.ones((3, 16)))
+
+
+def test_what_cannot_be():
+    with pytest.raises(InputError, match="uniform, energy, learned"):
+        MelPooling("loudest")

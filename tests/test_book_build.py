@@ -88,6 +88,21 @@ def test_figure_without_alt_text_is_named(project):
         build_pages(project)
 
 
+def test_a_failed_build_fails_again_and_names_the_cell(project):
+    notebook = project.root / "notebooks/02-b.ipynb"
+    write(notebook, ("print(seed)", {}))
+    stored = nbformat.read(notebook, as_version=4)
+    stored.cells.append(nbformat.v4.new_markdown_cell("Here.\n\n```{nosuch}\n```\n\n{ref}`nolabel`"))
+    nbformat.write(stored, notebook)
+    go(project)
+    for _ in range(2):
+        with pytest.raises(BookError, match=r"02-b.ipynb, cell 4 \(Here.\).*nosuch") as caught:
+            build_pages(project)
+        assert "02-b.ipynb, cell 4 (Here.): WARNING: undefined label: 'nolabel'" in str(caught.value)
+        assert "\x1b" not in str(caught.value)
+    assert not project.html.exists()
+
+
 def test_unknown_data_name(project):
     with pytest.raises(BookError, match="'films'"):
         plan(project, "quick", {"films": "x"})

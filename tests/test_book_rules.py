@@ -34,6 +34,16 @@ def test_unread_parameter_names_the_cell():
         check_parameters(Path("01-x.ipynb"), notebook_of("a = 1\nb = 2", "%matplotlib inline\nprint(a)\nb = 3"), {})
 
 
+def test_magics_are_no_syntax_errors():
+    cells = ("%timeit f(1)", "%%bash\nls | wc -l", "here = %pwd", "if a:\n    %matplotlib inline", "print?")
+    check_parameters(Path("01-x.ipynb"), notebook_of("a = 1", *cells), {})
+
+
+def test_a_cell_that_is_not_python_is_named():
+    with pytest.raises(BookError, match=r"01-x.ipynb, cell 2 \(print\(a\): "):
+        check_parameters(Path("01-x.ipynb"), notebook_of("a = 1", "print(a"), {})
+
+
 def test_defaults_are_read():
     assert declared_parameters(notebook_of("a: int = 1\nb = 'x'")) == {"a": 1, "b": "x"}
 

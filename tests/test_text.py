@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from conftest import DTYPES, SEEDS, assert_every_weight_learns, assert_survives_saving, random_shape
 
 from mmrec.text import BagOfWords, count_words, inverse_document_frequency, tokenise, weights
 
@@ -28,36 +29,48 @@ def test_weights():
     np.testing.assert_allclose(weights("rating", ratings=np.array([1, 5])), [-2, 2])
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("weighting", ["given", "uniform", "learned"])
-def test_formula(seed, weighting):
+def test_formula(seed, weighting, dtype):
     rng = np.random.default_rng(seed)
-    f = rng.random((1 + seed, 4, 5), "float32")
+    f = rng.random(random_shape(seed, 5, 6, 9)).astype(dtype)
     w, mask = rng.random(f.shape[:2], "float32"), rng.random(f.shape[:2]) < 0.6
-    mask[0] = False
+    mask[0] = False  # no text at all
     layer = BagOfWords(weighting=weighting)
     layer.build(f.shape)
-    v = rng.normal(size=5).astype("float32")
+    v = rng.normal(size=f.shape[2]).astype("float32")
     if weighting == "learned":
         layer.query.assign(v)
-    expected = np.zeros((len(f), 5))
+    expected, exact = np.zeros((len(f), f.shape[2])), f.astype("float64")
     for b in range(len(f)):
-        rows = [i for i in range(4) if mask[b, i]]
-        raw = {i: {"given": w[b, i], "uniform": 1.0, "learned": np.exp(f[b, i] @ v)}[weighting] for i in rows}
+        rows = [i for i in range(f.shape[1]) if mask[b, i]]
+        raw = {i: {"given": w[b, i], "uniform": 1.0, "learned": np.exp(exact[b, i] @ v)}[weighting] for i in rows}
         for i in rows:
-            expected[b] += f[b, i] * raw[i] / (1 if weighting == "given" else sum(raw.values()))
+            expected[b] += exact[b, i] * raw[i] / (1 if weighting == "given" else sum(raw.values()))
     got = keras.ops.convert_to_numpy(layer(f, w=w, mask=mask))
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
+    assert not got[0].any()
 
 
-def test_save_and_train(tmp_path):
+@pytest.mark.parametrize("weighting", ["uniform", "learned"])
+def test_saving(tmp_path, weighting):
+    inputs = keras.Input((3, 4))
+    model = keras.Model(inputs, BagOfWords(weighting=weighting)(inputs))
+    assert_survives_saving(model, np.random.default_rng(0).random((8, 3, 4), "float32"), tmp_path / "m.keras")
+
+
+def test_learned_weights_learn():
     inputs = keras.Input((3, 4))
     model = keras.Model(inputs, BagOfWords(weighting="learned")(inputs))
-    model.compile("sgd", "mse")
-    x = np.random.default_rng(0).random((8, 3, 4), "float32")
-    before = model.get_weights()[0]
-    model.train_on_batch(x, np.ones((8, 4)))
-    assert not np.allclose(before, model.get_weights()[0])
-    model.save(tmp_path / "m.keras")
-    again = keras.models.load_model(tmp_path / "m.keras")
-    np.testing.assert_allclose(model.predict(x, verbose=0), again.predict(x, verbose=0), rtol=1e-5)
+    assert_every_weight_learns(model, np.random.default_rng(0).random((8, 3, 4), "float32"), np.ones((8, 4)))
+
+
+def test_unit_length():
+    x = np.random.default_rng(0).random((2, 3, 4), "float32")
+    got = keras.ops.convert_to_numpy(BagOfWords(weighting="uniform", l2_normalise=True)(x))
+    np.testing.assert_allclose(np.linalg.norm(got, axis=1), 1, rtol=1e-5)
+
+
+def test_pairs_of_words():
+    assert count_words(["a b c"], 4096, ngram=2).sum() == 5  # a, b, c, a b, b c

@@ -81,6 +81,7 @@ FAULTS = {
     "truncated picture": (truncate("media/b.jpg"), PRODUCTS, 3, "media"),
     "empty picture": (rewrite("media/b.jpg", b""), PRODUCTS, 3, "media"),
     "mislabelled picture": (sound_as_picture, PRODUCTS, 3, "media"),
+    "PNG as JPEG": (lambda f: (f / "media/b.jpg").write_bytes((f / "media/a.png").read_bytes()), PRODUCTS, 3, "media"),
     "text as JPEG": (rewrite("media/b.jpg", b"this is no picture"), PRODUCTS, 3, "media"),
     "random bytes as sound": (rewrite("media/a.ogg", bytes(range(256)) * 9), PRODUCTS, 2, "media"),
     "path upwards": (replace(PRODUCTS, "media/b.jpg", "../x"), PRODUCTS, 3, "path"),
@@ -106,18 +107,62 @@ def test_each_fault_is_named(tiny_catalogue, name):
 
 
 def test_all_faults_at_once(tiny_catalogue):
-    apart = {"another encoding", "broken quotes", "missing column", "byte order mark", "truncated picture",
-             "empty picture", "mislabelled picture", "absent picture", "absolute path", "path upwards", "rating NaN",
-             "rating infinite", "huge picture"}  # fmt: skip
-    together = [name for name in FAULTS if name not in apart | {"rating five"}]
-    replace(RATINGS, "u2,i1,4", "u2,i1,nan")(tiny_catalogue)
-    replace(RATINGS, "u2,i2,5", "u2,i2,inf")(tiny_catalogue)
-    replace(RATINGS, "u2,i3,1", "u2,i3,five")(tiny_catalogue)
-    for name in together:
-        FAULTS[name][0](tiny_catalogue)
+    """Every kind of fault in one folder; broken quotes and a foreign encoding hide none of the others."""
+    media = tiny_catalogue / "media"
+    good = (media / "b.jpg").read_bytes()
+    planted = {  # item -> its picture's content, in the order of the rows from 6 on
+        "cut.jpg": good[: len(good) // 2],
+        "empty.jpg": b"",
+        "sound.jpg": (media / "a.ogg").read_bytes(),
+        "png.jpg": (media / "a.png").read_bytes(),
+        "text.jpg": b"this is no picture",
+    }
+    huge_png(tiny_catalogue)
+    planted["huge.png"] = (media / "a.png").read_bytes()
+    (tiny_catalogue.parent / "outside.jpg").write_bytes(good)
+    (media / "a.png").write_bytes(b"")
+    for name, data in planted.items():
+        (media / name).write_bytes(data)
+    (media / "link.jpg").symlink_to(tiny_catalogue.parent / "outside.jpg")
+    (media / "noise.ogg").write_bytes(bytes(range(256)) * 9)
+    pictures = [f"media/{name}" for name in [*planted, "link.jpg", "absent.jpg"]] + ["../x", "/etc/hostname"]
+    lines = ["item_id,text,image,audio", "i1,a film,media/b.jpg,", 'i2,"a sad, long film,,', "i3,,,media/noise.ogg"]
+    lines += ["i1,the same again,,"] + [f"p{at},,{picture}," for at, picture in enumerate(pictures)]
+    (tiny_catalogue / PRODUCTS).write_bytes("\n".join([*lines, "i4,一部电影,,", ""]).encode("gb18030"))
+    bad = ["u1,i9,3,1,", ",i1,3,2,", "u1,i1,five,3,", "u1,i1,nan,4,", "u1,i1,inf,5,", "u1,i1,3,yesterday,"]
+    text = "\n".join(["user_id,item_id,rating,timestamp,text", *bad, "u1,i1,3,7,", ""])
+    (tiny_catalogue / RATINGS).write_bytes(b"\xef\xbb\xbf" + text.encode())
+    (tiny_catalogue / "social.csv").write_text("user_id\nu1\n")
+
     found = {(fault.file, fault.row, fault.code) for fault in validate(tiny_catalogue).faults}
-    assert {FAULTS[name][1:] for name in together} <= found
-    assert {(RATINGS, 6, "rating"), (RATINGS, 7, "rating"), (RATINGS, 8, "rating")} <= found
+    codes = ["unknown", "id", "rating", "rating", "rating", "time"]
+    expected = {(RATINGS, row, code) for row, code in enumerate(codes, 2)} | {(RATINGS, 1, "bom")}
+    expected |= {(PRODUCTS, row, "media") for row in [4, *range(6, 6 + len(pictures) - 2)]}
+    expected |= {(PRODUCTS, 6 + len(pictures) - at, "path") for at in (1, 2)}
+    expected |= {(PRODUCTS, 3, "quotes"), (PRODUCTS, 5, "duplicate"), (PRODUCTS, 6 + len(pictures), "encoding")}
+    assert found == expected | {("social.csv", 1, "column")}
+    result = CliRunner().invoke(command, [str(tiny_catalogue), "--json"])
+    assert result.exit_code == 1
+    assert len(json.loads(result.stdout)["faults"]) >= len(expected)
+
+
+@pytest.mark.parametrize("name", ["media/b\0.jpg", "m" * 5000, "media/loop.jpg", "media"])
+def test_names_that_no_file_can_have(tiny_catalogue, name):
+    (tiny_catalogue / "media/loop.jpg").symlink_to("loop.jpg")
+    replace(PRODUCTS, "media/b.jpg", name)(tiny_catalogue)
+    assert [(fault.row, fault.code) for fault in validate(tiny_catalogue).faults] == [(3, "media")]
+
+
+def test_a_long_text_is_no_fault(tiny_catalogue):
+    replace(PRODUCTS, "a red film", "x" * 200_000)(tiny_catalogue)
+    assert validate(tiny_catalogue).ok
+
+
+def test_a_repeated_rating_names_its_first_row(tiny_catalogue):
+    replace(RATINGS, "u3,i4,3,3004,ok", "u1,i1,3,1001,again")(tiny_catalogue)
+    assert [(fault.row, fault.problem) for fault in validate(tiny_catalogue).faults] == [
+        (13, "'u1' repeats row 2 (user_id, item_id, timestamp)")
+    ]
 
 
 def test_huge_picture_is_not_decoded(tiny_catalogue):

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from tqdm import tqdm
 
 from mmrec.book.project import BookError, Project, data_hash
 from mmrec.book.rules import check_parameters, declared_parameters, describe, read_notebook
+from mmrec.datasets import OPENED
 from mmrec.files import atomic_write, sha256_file, sha256_json, write_json
 
 
@@ -46,7 +49,7 @@ def plan(project: Project, profile: str, data: dict[str, str], only: tuple[str, 
     for path in project.notebooks():
         notebook = read_notebook(path)
         number = path.name[:2]
-        declared = declared_parameters(notebook)
+        declared = declared_parameters(notebook, path)
         given = {name: value for name, value in settings.get("all", {}).items() if name in declared}
         given |= settings.get(number, {})
         given |= {name: value for name, value in data.items() if name in declared}
@@ -110,8 +113,9 @@ def _attempt(project: Project, job: Job) -> str:
 def _execute(project: Project, job: Job) -> None:
     work = project.build / "papermill"
     work.mkdir(parents=True, exist_ok=True)
-    output = work / job.path.name
-    output.unlink(missing_ok=True)
+    # A folder of its own: the papermill of a killed build may live on and still write.
+    output = Path(tempfile.mkdtemp(dir=work, prefix=f"{job.path.stem}-")) / job.path.name
+    opened = output.with_name("opened")
     command = [
         sys.executable,
         "-m",
@@ -128,7 +132,11 @@ def _execute(project: Project, job: Job) -> None:
     log = work / f"{job.path.stem}.log"
     with open(log, "wb") as stream:
         process = subprocess.Popen(
-            command, cwd=project.root, env=_environment(project), stdout=stream, stderr=subprocess.STDOUT
+            command,
+            cwd=project.root,
+            env=_environment(project) | {OPENED: str(opened)},
+            stdout=stream,
+            stderr=subprocess.STDOUT,
         )
         try:
             peak = _watch(process)
@@ -139,6 +147,8 @@ def _execute(project: Project, job: Job) -> None:
         raise BookError(_what_failed(job, output, log))
     notebook = nbformat.read(output, as_version=4)
     _tidy(notebook, job)
+    # The old record goes first: killed in between, it would vouch for a notebook that it does not describe.
+    (project.executed / f"{job.path.stem}.json").unlink(missing_ok=True)
     with atomic_write(project.executed / job.path.name) as stream:
         nbformat.write(notebook, stream)
     shown = declared_parameters(nbformat.read(job.path, as_version=4)) | job.parameters
@@ -149,10 +159,11 @@ def _execute(project: Project, job: Job) -> None:
             "seconds": round(time.monotonic() - started, 1),
             "peak_memory_mb": round(peak / 2**20),
             "parameters": shown,
+            "data": sorted(set(opened.read_text().split())) if opened.is_file() else [],
             "finished": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         },
     )
-    output.unlink()
+    shutil.rmtree(output.parent)
 
 
 def _environment(project: Project) -> dict[str, str]:

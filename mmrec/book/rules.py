@@ -6,6 +6,7 @@ from statistics import median
 from typing import Any
 
 import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
 
 from mmrec.book.project import BookError
 
@@ -37,11 +38,11 @@ def describe(path: Path, number: int, cell: Any) -> str:
     return f"{path.name}, cell {number} ({lines[0][:60] if lines else 'empty'})"
 
 
-def declared_parameters(notebook: Any) -> dict[str, Any]:
+def declared_parameters(notebook: Any, path: Path = Path("notebook")) -> dict[str, Any]:
     """Name -> default of each assignment in the parameters cell (defaults that are no literal: None)."""
     cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
     values = {}
-    for statement in ast.parse(cell.source).body:
+    for statement in _parse(path, notebook.cells.index(cell) + 1, cell).body:
         targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
         for target in targets:
             if isinstance(target, ast.Name):
@@ -52,13 +53,26 @@ def declared_parameters(notebook: Any) -> dict[str, Any]:
     return values
 
 
+def _parse(path: Path, number: int, cell: Any) -> ast.Module:
+    """The syntax tree of a cell, its magics and shell lines turned into the calls that IPython makes of them."""
+    source = cell.source
+    if source.lstrip().startswith("%%"):
+        magic, _, source = source.lstrip().partition("\n")
+        if magic.split()[0] not in ("%%time", "%%timeit", "%%capture", "%%prun"):
+            return ast.Module([], [])
+    try:
+        return ast.parse(TransformerManager().transform_cell(source))
+    except SyntaxError as error:
+        raise BookError(f"{describe(path, number, cell)}: {error.msg}") from error
+
+
 def check_parameters(path: Path, notebook: Any, given: dict[str, Any]) -> None:
     """Every given parameter is declared, and every declared one is read by some other cell.
 
     Raises:
         BookError: one is not.
     """
-    declared = declared_parameters(notebook)
+    declared = declared_parameters(notebook, path)
     number, cell = next(
         (number, cell) for number, cell in enumerate(notebook.cells, 1) if "parameters" in cell.metadata.get("tags", [])
     )
@@ -67,12 +81,9 @@ def check_parameters(path: Path, notebook: Any, given: dict[str, Any]) -> None:
         if name not in declared:
             raise BookError(f"{here}: unknown parameter {name!r}; it declares {', '.join(declared) or 'none'}")
     read: set[str] = set()
-    for other in notebook.cells:
+    for place, other in enumerate(notebook.cells, 1):
         if other.cell_type == "code" and other is not cell:
-            code = "\n".join(
-                "pass" if line.lstrip().startswith(("%", "!")) else line for line in other.source.split("\n")
-            )
-            tree = ast.parse(code)
+            tree = _parse(path, place, other)
             read |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
     for name in declared:
         if name not in read:

@@ -20,7 +20,7 @@ def command(name: str | None, target: Path | None, source: Path | None, list_all
     The terms of use are shown first. Every file is checked against its recorded SHA-256, and a download that was
     interrupted goes on where it stopped.
     """
-    from mmrec.data.datasets import REGISTRY, find_dataset
+    from mmrec.datasets import REGISTRY, find_dataset
     from mmrec.errors import InputError
 
     if list_all:

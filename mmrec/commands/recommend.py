@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from mmrec.commands.options import drop_faulty_option
 from mmrec.errors import InputError
 
 
@@ -17,15 +18,22 @@ from mmrec.errors import InputError
 @click.option("-k", default=10, show_default=True, type=click.IntRange(min=1), help="Length of the list.")
 @click.option("--catalogue", type=click.Path(path_type=Path), help="Check the model against this catalogue folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@drop_faulty_option
 def command(
-    model: Path, user: str | None, new_item: tuple[str, str, str] | None, k: int, catalogue: Path | None, as_json: bool
+    model: Path,
+    user: str | None,
+    new_item: tuple[str, str, str] | None,
+    k: int,
+    catalogue: Path | None,
+    as_json: bool,
+    drop_faulty: bool,
 ) -> None:
     """Rank unseen items for --user with a saved MODEL, or users for a --new-item; best first."""
     if (user is None) == (new_item is None):
         raise click.UsageError("give either --user ID or --new-item TEXT IMAGE AUDIO")
     from mmrec.models import bundle
 
-    saved = bundle.load_saved_model(model, catalogue)
+    saved = bundle.load_saved_model(model, catalogue, drop_faulty)
     answer = _for_user(saved, user, k) if user is not None else _for_item(saved, new_item or ("", "", ""), k)
     if as_json:
         click.echo(json.dumps(answer, ensure_ascii=False))

@@ -4,19 +4,28 @@ The kind of a file is told by its content, never by its name.
 """
 
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from mmrec.errors import MmrecError
 
+if TYPE_CHECKING:
+    import soundfile
+
 MAX_PIXELS = 40_000_000
 """Larger pictures are refused by their header, before anything is decoded."""
 MAX_BYTES = 200_000_000
 MAX_SECONDS = 600.0
 """What is read of a sound; the rest is left out."""
+MAX_SAMPLES = 60_000_000
+"""The same limit in samples, for sounds with a very high sample rate."""
 IMAGE_KINDS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+NAMED_KINDS = {f".{kind.lower()}": kind for kind in IMAGE_KINDS} | {".jpg": "JPEG", ".tif": "TIFF"}
+"""What a picture's name says that it is."""
 
 
 class MediaError(MmrecError):
@@ -46,13 +55,18 @@ def read_image(path: Path | str) -> np.ndarray:
 
 
 def check_image(path: Path | str) -> None:
-    """Decode and throw away; raises ``MediaError`` as ``read_image`` does."""
+    """Decode and throw away; raises ``MediaError`` as ``read_image`` does, and for a name that belies the content."""
+    check_image_header(path)
     read_image(path)
 
 
 def check_image_header(path: Path | str) -> None:
     """As ``check_image``, but reads the header only: finds absent, empty, mislabelled and huge files."""
-    _open(Path(path)).close()
+    with _open(Path(path)) as image:
+        kind = "JPEG" if image.format == "MPO" else image.format  # several JPEGs in one file
+    named = NAMED_KINDS.get(Path(path).suffix.lower(), kind)
+    if named != kind:
+        raise MediaError(f"{path}: mislabelled, holds {kind} under the name of {named}")
 
 
 def _open(path: Path) -> Image.Image:
@@ -84,7 +98,7 @@ def read_audio(
     Args:
         path: wav, flac, ogg or mp3.
         sample_rate: resample to this many samples a second; the file's own rate by default.
-        max_seconds: read no more than this.
+        max_seconds: read no more than this, nor more than ``MAX_SAMPLES``.
 
     Raises:
         MediaError: absent, empty, or no sound.
@@ -96,7 +110,7 @@ def read_audio(
     try:
         with soundfile.SoundFile(path) as sound:
             rate = sound.samplerate
-            samples = sound.read(int(max_seconds * rate), dtype="float32", always_2d=True).mean(axis=1)  # (T,)
+            samples = np.concatenate([np.zeros(0, np.float32), *_blocks(sound, max_seconds)])  # (T,)
     except Exception as error:
         raise MediaError(f"{path}: not a sound that can be decoded") from error
     if not len(samples) or not np.isfinite(samples).all():
@@ -110,8 +124,28 @@ def read_audio(
 
 
 def check_audio(path: Path | str) -> None:
-    """Decode and throw away; raises ``MediaError`` as ``read_audio`` does."""
-    read_audio(path)
+    """Decode block by block and throw away; raises ``MediaError`` as ``read_audio`` does."""
+    import soundfile
+
+    _size(Path(path))
+    usable, samples = True, 0
+    try:
+        with soundfile.SoundFile(path) as sound:
+            for block in _blocks(sound, MAX_SECONDS):
+                usable = usable and bool(np.isfinite(block).all())
+                samples += len(block)
+    except Exception as error:
+        raise MediaError(f"{path}: not a sound that can be decoded") from error
+    if not samples or not usable:
+        raise MediaError(f"{path}: the sound holds no usable sample")
+
+
+def _blocks(sound: "soundfile.SoundFile", max_seconds: float) -> Iterator[np.ndarray]:
+    """The sound in mono, in pieces, so that many channels of long silence never stand in memory at once."""
+    frames = min(int(max_seconds * sound.samplerate), MAX_SAMPLES)
+    size = max(1, 2**20 // sound.channels)
+    for block in sound.blocks(size, frames=frames, dtype="float32", always_2d=True):  # (t, channels)
+        yield block.mean(axis=1)  # (t,)
 
 
 def check_audio_header(path: Path | str) -> None:
@@ -127,9 +161,12 @@ def check_audio_header(path: Path | str) -> None:
 
 
 def _size(path: Path) -> int:
-    if not path.is_file():
-        raise MediaError(f"{path}: no such file")
-    size = path.stat().st_size
+    try:
+        if not path.is_file():
+            raise MediaError(f"{path}: no such file")
+        size = path.stat().st_size
+    except (OSError, ValueError, RuntimeError) as error:  # too long a name, a zero byte in it, a loop of links
+        raise MediaError(f"{path}: no file can have this name or be reached by it") from error
     if size == 0:
         raise MediaError(f"{path}: the file is empty")
     return size

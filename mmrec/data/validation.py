@@ -16,6 +16,11 @@ from tqdm import tqdm
 from mmrec.data import media, schema
 from mmrec.data.media import MediaError
 
+UNDECODED = "\ufffd"
+"""Stands where bytes are no UTF-8; cells with it cannot be compared."""
+MOST_BROKEN = 100
+"""Lines with broken quotes after which the rest of a file is not read."""
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -114,7 +119,7 @@ def validate(folder: Path | str, *, decode: bool = True, progress: bool = False)
 
 
 def _read_table(report: Report, name: str) -> None:
-    """Read a CSV as text, noting encoding, quotes and rows of the wrong length."""
+    """Read a CSV as text, noting encoding, quotes and rows of the wrong length; what can be read is checked further."""
     data = (report.folder / name).read_bytes()
 
     def whole(code: str, problem: str, mend: str, row: int | None = None) -> None:
@@ -128,17 +133,12 @@ def _read_table(report: Report, name: str) -> None:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         whole("encoding", f"is not UTF-8 (byte {error.start})", "save it as UTF-8", line)
-        return
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows, lines, begin = [], [], 1
-    try:
-        for row in reader:
-            rows.append(row)
-            lines.append(begin)
-            begin = reader.line_num + 1
-    except csv.Error as error:
-        whole("quotes", f"broken quotes ({error})", "close every quote, and double quotes inside a cell", begin)
-        return
+        text = data.decode("utf-8", errors="replace")
+    rows, lines, broken = _parse(text)
+    for line, problem in broken:
+        whole("quotes", f"broken quotes ({problem})", "close every quote, and double quotes inside a cell", line)
+    if (broken and broken[0][0] == 1) or (rows and UNDECODED in "".join(rows[0])):
+        return  # without its header nothing can be said of the rows
     if not rows or not any(rows[0]):
         whole("empty", "the file is empty", "give it a header and rows")
         return
@@ -160,6 +160,33 @@ def _read_table(report: Report, name: str) -> None:
         whole("empty", "there is no row", "add rows below the header")
 
 
+def _parse(text: str) -> tuple[list[list[str]], list[int], list[tuple[int, str]]]:
+    """Rows of a CSV, the line on which each begins, and the lines whose quotes are broken.
+
+    A broken line is passed over and reading begins anew on the next, so that one fault does not hide the others.
+    """
+    physical = list(io.StringIO(text, newline=""))
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    broken: list[tuple[int, str]] = []
+    limit = csv.field_size_limit(max(len(text), 1))  # a long text is no fault
+    begin = 0
+    try:
+        while begin < len(physical) and len(broken) < MOST_BROKEN:
+            start, reader = begin, csv.reader(physical[begin:], strict=True)
+            try:
+                for row in reader:
+                    rows.append(row)
+                    lines.append(begin + 1)
+                    begin = start + reader.line_num
+            except csv.Error as error:
+                broken.append((begin + 1, str(error)))
+                begin += 1
+    finally:
+        csv.field_size_limit(limit)
+    return rows, lines, broken
+
+
 def _check_columns(report: Report, name: str) -> None:
     """The declared checks of each column, by pandera."""
     frame = report.tables[name].frame
@@ -176,14 +203,12 @@ def _check_columns(report: Report, name: str) -> None:
 def _check_keys(report: Report, name: str) -> None:
     frame, key = report.tables[name].frame, schema.KEYS[name]
     if all(column in frame for column in key):
-        twice = np.flatnonzero(frame.duplicated(key))
-        first = frame.drop_duplicates(key).reset_index().set_index(key)["index"] if len(twice) else None
-        for row in twice:
-            at = first[tuple(frame[key].iloc[row])] if len(key) > 1 else first[frame[key[0]].iat[row]]  # type: ignore[index]
-            line = report.tables[name].lines[at]
-            report.add(
-                name, [int(row)], key[0], "duplicate", f"repeats row {line} ({', '.join(key)})", "keep one of the rows"
-            )
+        group = frame.groupby(key, sort=False).ngroup().to_numpy()
+        first = np.unique(group, return_index=True)[1][group]  # where each row's key stands for the first time
+        unread = frame[key].apply(lambda column: column.str.contains(UNDECODED)).any(axis=1).to_numpy()
+        for row in np.flatnonzero((first != np.arange(len(frame))) & ~unread):
+            problem = f"repeats row {report.tables[name].lines[first[row]]} ({', '.join(key)})"
+            report.add(name, [int(row)], key[0], "duplicate", problem, "keep one of the rows")
 
 
 def _check_references(report: Report) -> None:
@@ -201,7 +226,8 @@ def _check_references(report: Report) -> None:
     for file, column, allowed, where in checks:
         given = known(file, column)
         if given is not None and allowed is not None:
-            stranger = np.flatnonzero((given != "") & ~given.isin(set(allowed)))
+            unread = bool(allowed.str.contains(UNDECODED).any()) | given.str.contains(UNDECODED)
+            stranger = np.flatnonzero((given != "") & ~given.isin(set(allowed)) & ~unread)
             report.add(file, stranger, column, "unknown", f"is not in {where}", f"add it to {where} or remove the row")
 
 
@@ -218,13 +244,15 @@ def _check_media(report: Report, decode: bool, progress: bool) -> None:
 
     def look(job: tuple[int, str, str]) -> str:
         _, column, value = job
-        path = (root / value).resolve()
-        if not path.is_relative_to(root):
-            return "is a link out of the folder"
+        path = root / value
         try:
+            if not path.resolve().is_relative_to(root):
+                return "is a link out of the folder"
             checks[column](path)
         except MediaError as error:
             return str(error).removeprefix(f"{path}: ")
+        except (OSError, ValueError, RuntimeError):  # a zero byte in the name, a loop of links
+            return "no file can have this name or be reached by it"
         return ""
 
     inside = {column: schema._is_relative(table.frame[column]) for column in checks if column in table.frame}

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mmrec.data.catalogue import Interactions
-from mmrec.data.datasets import film_twins
+from mmrec.data.catalogue import Catalogue, Interactions
 from mmrec.data.split import Split, by_time
+from mmrec.data.twins import find_twins
 from mmrec.data.unpickle import read_matrix
 from mmrec.errors import InputError
 from mmrec.evaluation.arrays import digest_of, read_features
@@ -97,33 +97,27 @@ def read_layout(folder: Path | str, layout: str, *, drop_faulty: bool = False, p
 
 def _read_catalogue(folder: Path, drop_faulty: bool, progress: bool) -> Bundle:
     from mmrec.data.reader import read_catalogue
-    from mmrec.features.extraction import extract
 
-    catalogue = read_catalogue(folder, drop_faulty=drop_faulty)
-    return Bundle(
-        folder.resolve().name,
-        catalogue.user_ids,
-        catalogue.item_ids,
-        catalogue.interactions,
-        extract(catalogue, progress=progress),
-        catalogue.fingerprint,
-        twins=film_twins(catalogue),
-    )
+    return _of_catalogue(read_catalogue(folder, drop_faulty=drop_faulty), progress)
 
 
 def _read_microlens(folder: Path, progress: bool) -> Bundle:
     from mmrec.evaluation.microlens import as_catalogue
+
+    return _of_catalogue(as_catalogue(folder), progress)
+
+
+def _of_catalogue(catalogue: Catalogue, progress: bool) -> Bundle:
     from mmrec.features.extraction import extract
 
-    catalogue = as_catalogue(folder)
     return Bundle(
-        folder.resolve().name,
+        catalogue.folder.resolve().name,
         catalogue.user_ids,
         catalogue.item_ids,
         catalogue.interactions,
         extract(catalogue, progress=progress),
         catalogue.fingerprint,
-        twins=film_twins(catalogue),
+        twins=find_twins(catalogue),
     )
 
 

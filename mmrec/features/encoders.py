@@ -6,8 +6,9 @@ one of them whenever the rows would change. A row must depend on its own input a
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -111,14 +112,20 @@ class ConvPictureEncoder:
     name = "conv"
     modality = "image"
     version = "1"
+    LAYER: ClassVar[dict[str, Any]] = {"initializer": "bank", "kernel_size": 7, "strides": 2, "activation": "relu"}
+    FILTERS = 48
 
     def __init__(self, height: int = 96, width: int = 64, grid: tuple[int, int] = (3, 2), rows: int = 32) -> None:
+        self.rows = rows
+        self.parameters: dict[str, Any] = {"height": height, "width": width, "grid": list(grid), **self.LAYER}
+        self.size = grid[0] * grid[1] * self.FILTERS
+
+    @cached_property
+    def layer(self) -> Any:
+        """The formula layer, made when there is something to encode (Keras takes seconds to import)."""
         from mmrec.image import ConvEncoder
 
-        self.rows = rows
-        self.parameters: dict[str, Any] = {"height": height, "width": width, "grid": list(grid)}
-        self.layer = ConvEncoder(grid=grid, trainable=False)
-        self.size = int(self.layer(np.zeros((1, height, width, 3), np.float32)).shape[-1])
+        return ConvEncoder(grid=tuple(self.parameters["grid"]), **self.LAYER, trainable=False)
 
     def load(self, source: Source) -> np.ndarray:
         import cv2
@@ -148,14 +155,26 @@ class MelSoundEncoder:
     name = "mel"
     modality = "audio"
     version = "1"
+    LAYER: ClassVar[dict[str, Any]] = {"n_fft": 1024, "hop": 512}
 
     def __init__(self, sample_rate: int = 22050, mels: int = 64, parts: int = 8, seconds: float = 30.0) -> None:
-        from mmrec.audio import MelPooling, MelSpectrogram
-
         self.parameters: dict[str, Any] = {"sample_rate": sample_rate, "mels": mels, "parts": parts, "seconds": seconds}
+        self.parameters |= self.LAYER
         self.size = mels
-        self.spectrogram = MelSpectrogram(sample_rate=sample_rate, mels=mels)
-        self.pooling = MelPooling("uniform")
+
+    @cached_property
+    def spectrogram(self) -> Any:
+        """The spectrogram layer, made when there is something to encode."""
+        from mmrec.audio import MelSpectrogram
+
+        return MelSpectrogram(sample_rate=self.parameters["sample_rate"], mels=self.size, **self.LAYER)
+
+    @cached_property
+    def pooling(self) -> Any:
+        """Formula (3), made when there is something to encode."""
+        from mmrec.audio import MelPooling
+
+        return MelPooling("uniform")
 
     def load(self, source: Source) -> np.ndarray:
         from mmrec.data.media import read_audio

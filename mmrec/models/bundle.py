@@ -49,12 +49,13 @@ def save_model(model: Recommender, folder: Path, catalogue: Catalogue, encoders:
     model.save(folder, catalogue=bound, encoders=encoders)
 
 
-def load_saved_model(folder: Path, catalogue_folder: Path | None = None) -> SavedModel:
+def load_saved_model(folder: Path, catalogue_folder: Path | None = None, drop_faulty: bool = False) -> SavedModel:
     """Read a saved model, and refuse it if the catalogue it was trained on is not the one at hand.
 
     Args:
         folder: what ``save_model`` wrote.
         catalogue_folder: the catalogue to check against; by default the recorded one, if it is still there.
+        drop_faulty: read that catalogue without its faulty rows, as the model was trained.
 
     Raises:
         InputError: no model, or the catalogue's content has changed since training.
@@ -65,7 +66,7 @@ def load_saved_model(folder: Path, catalogue_folder: Path | None = None) -> Save
     if catalogue_folder is not None or at.is_dir():
         from mmrec.data.reader import read_catalogue
 
-        if read_catalogue(at).fingerprint != bound["fingerprint"]:
+        if read_catalogue(at, drop_faulty=drop_faulty).fingerprint != bound["fingerprint"]:
             raise InputError(
                 f"{folder} was trained on other data than {at} holds now: train it again on this catalogue"
             )

@@ -21,7 +21,7 @@ from mmrec.models.networks import DocumentNetwork
 from mmrec.models.preprocessing import Preprocessor, pool_profiles
 from mmrec.models.sampling import TrainingRows
 
-PAIRS_PER_BLOCK = 2**18
+PAIRS_PER_BLOCK = 2**16
 """User-item pairs scored at once: bounds the memory of scoring whatever the catalogue's size."""
 
 

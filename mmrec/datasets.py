@@ -6,7 +6,6 @@ catalogue folder made of them) and enter it in ``REGISTRY``.
 
 import hashlib
 import os
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -20,6 +19,8 @@ from mmrec.files import sha256_file
 
 EMBEDDED = {"items": 600, "users": 1000, "ratings": 30000, "seed": 0}
 """Sizes of the embedded catalogue."""
+OPENED = "MMREC_OPENED"
+"""Environment variable: a file that the fingerprint of each opened catalogue is added to, for the status page."""
 
 
 @dataclass(frozen=True)
@@ -89,58 +90,25 @@ def open_dataset(name_or_folder: str | Path) -> Catalogue:
     """
     from mmrec.data.reader import read_catalogue
 
-    name = str(name_or_folder)
+    catalogue = read_catalogue(_folder(str(name_or_folder)))
+    if log := os.environ.get(OPENED):
+        with open(log, "a", encoding="utf-8") as stream:
+            stream.write(f"{catalogue.fingerprint}\n")
+    return catalogue
+
+
+def _folder(name: str) -> Path:
+    """Where the catalogue lies, made if it has to be."""
     if name == "embedded" or name.startswith("embedded:"):
-        return read_catalogue(_embedded(name.partition(":")[2] or "movies"))
+        return _embedded(name.partition(":")[2] or "movies")
     for dataset in REGISTRY.values():
         if name in (dataset.name, dataset.alias):
-            return read_catalogue(_real(dataset))
-    folder = Path(name_or_folder)
+            return _real(dataset)
+    folder = Path(name)
     if not folder.is_dir():
         names = ["embedded", *(dataset.alias for dataset in REGISTRY.values())]
         raise MissingDataError(f"no folder {name}: give a catalogue folder or one of {', '.join(names)}")
-    return read_catalogue(folder)
-
-
-def film_twins(catalogue: Catalogue) -> list[list[int]]:
-    """Items that are one thing under several ids: to be cold together or not at all.
-
-    Two items are twins if ``twin_of`` of one names the other, or if title, text and picture (its bytes) are equal.
-
-    Returns:
-        Groups of two or more item indices, each ascending, in the order of their first items.
-    """
-    items = catalogue.items
-    place = {item_id: index for index, item_id in enumerate(catalogue.item_ids)}
-    leader = list(range(len(place)))
-
-    def find(index: int) -> int:
-        while leader[index] != index:
-            index = leader[index]
-        return index
-
-    def join(one: int, other: int) -> None:
-        low, high = sorted((find(one), find(other)))
-        leader[high] = low
-
-    if "twin_of" in items:
-        for index, other in enumerate(items["twin_of"]):
-            if other in place:
-                join(place[other], index)
-    alike: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for index, key in enumerate(zip(catalogue.titles(), items["text"], strict=True)):
-        if key[1].strip():
-            alike[key].append(index)
-    for members in alike.values():
-        first: dict[str, int] = {}
-        for index in members if len(members) > 1 else ():
-            path = catalogue.media_path(index, "image")
-            join(first.setdefault(sha256_file(path) if path else "", index), index)
-
-    groups: dict[int, list[int]] = defaultdict(list)
-    for index in range(len(leader)):
-        groups[find(index)].append(index)
-    return [members for members in groups.values() if len(members) > 1]
+    return folder
 
 
 def _embedded(scenario: str) -> Path:
