@@ -7,13 +7,14 @@ same entry wait for one another; a killed build leaves only a temporary folder, 
 import os
 import shutil
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 from filelock import FileLock
 
-from mmrec.files import sha256_json
+from mmrec.files import sha256_file, sha256_json
 
 
 def cache_root() -> Path:
@@ -44,3 +45,13 @@ def cached_folder(kind: str, key: Any, build: Callable[[Path], None]) -> Path:
             build(temporary)
             temporary.rename(target)
     return target
+
+
+@lru_cache(maxsize=1)
+def code_hash() -> str:
+    """SHA-256 over the source files that figures come from: the whole package but the book and the commands."""
+    package = Path(__file__).parent
+    sources = sorted(path.relative_to(package) for path in package.rglob("*.py"))
+    return sha256_json(
+        {path.as_posix(): sha256_file(package / path) for path in sources if path.parts[0] not in ("book", "commands")}
+    )

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from mmrec.data.catalogue import Interactions
+from mmrec.features.table import Features
 
 
 def write_tiny(folder: Path) -> Path:
@@ -75,6 +76,19 @@ def random_interactions(users=30, items=40, rows=600, seed=0) -> Interactions:
 @pytest.fixture
 def interactions() -> Interactions:
     return random_interactions()
+
+
+@pytest.fixture
+def features(interactions) -> Features:
+    rng = np.random.default_rng(0)
+    present = rng.random((interactions.items, 3)) < 0.9
+    present[:, 0] |= ~present.any(axis=1)
+    blocks = {
+        "text": rng.poisson(0.5, (interactions.items, 30)).astype(np.float32) * present[:, :1],
+        "image": rng.normal(size=(interactions.items, 8)).astype(np.float32) * present[:, 1:2],
+        "audio": rng.normal(size=(interactions.items, 5)).astype(np.float32) * present[:, 2:],
+    }
+    return Features(tuple(f"i{item}" for item in range(interactions.items)), blocks, present)
 
 
 # What the tests of the formula layers share: random shapes, half precision, saving.

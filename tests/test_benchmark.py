@@ -93,7 +93,7 @@ def test_changed_code_is_another_plan(bundle, tmp_path, monkeypatch):
     out = tmp_path / "r.json"
     benchmark(bundle, ["popularity"], seeds=1, out=out)
     plan = json.loads(out.read_text())["plan"]
-    monkeypatch.setattr(module, "_code", lambda: {"models/popularity.py": "changed"})
+    monkeypatch.setattr(module, "code_hash", lambda: "changed")
     assert benchmark(bundle, ["popularity"], seeds=1, out=out)["plan"] != plan
 
 

@@ -5,23 +5,9 @@ import pytest
 
 from mmrec.data.catalogue import Interactions
 from mmrec.errors import InputError
-from mmrec.features.table import Features
 from mmrec.models import REGISTRY, load_model, make_model
 
 CONTENT = {"document-literal", "document-user"}
-
-
-@pytest.fixture
-def features(interactions) -> Features:
-    rng = np.random.default_rng(0)
-    present = rng.random((interactions.items, 3)) < 0.9
-    present[:, 0] |= ~present.any(axis=1)
-    blocks = {
-        "text": rng.poisson(0.5, (interactions.items, 30)).astype(np.float32) * present[:, :1],
-        "image": rng.normal(size=(interactions.items, 8)).astype(np.float32) * present[:, 1:2],
-        "audio": rng.normal(size=(interactions.items, 5)).astype(np.float32) * present[:, 2:],
-    }
-    return Features(tuple(f"i{item}" for item in range(interactions.items)), blocks, present)
 
 
 def make(name):

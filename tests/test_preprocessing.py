@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmrec.features.table import Features
-from mmrec.models.preprocessing import Preprocessor, pool_profiles
+from mmrec.models.preprocessing import Preprocessor
 
 
 @pytest.fixture
@@ -53,16 +53,6 @@ def test_weights_by_hand(interactions, table):
         for word in fitted.words
     ]
     np.testing.assert_allclose(fitted.tables(table)["text"][3], weighed / np.linalg.norm(weighed), rtol=1e-5)
-
-
-def test_profiles_are_formula_one(interactions, table):
-    from mmrec.text import BagOfWords
-
-    tables = Preprocessor.fit(table, interactions).tables(table)
-    profiles = pool_profiles(interactions, tables, table)
-    liked = interactions.item[(interactions.user == 5) & (interactions.rating >= 4)]
-    expected = np.asarray(BagOfWords(weighting="uniform")(tables["text"][liked][None]))[0]
-    np.testing.assert_allclose(profiles.mean("text")[5], expected, rtol=1e-4, atol=1e-6)
 
 
 def test_state_goes_round(interactions, table):

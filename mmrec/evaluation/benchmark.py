@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from mmrec.cache import code_hash
 from mmrec.data.split import Split
 from mmrec.errors import InputError
 from mmrec.evaluation.layouts import Bundle
 from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.record import commit, versions
-from mmrec.files import sha256_file, sha256_json, write_json
+from mmrec.files import sha256_json, write_json
 from mmrec.models import REGISTRY, model_class
 from mmrec.models.base import Recommender
 
@@ -75,7 +76,7 @@ def benchmark(
         ``{"runs": [...], "search": {...}, "data": {...}, "versions": {...}}``.
     """
     plan = {"data": bundle.fingerprint, "cases": list(cases), "search": search, "budget": budget_seconds}
-    plan |= {"versions": versions(), "code": _code()}
+    plan |= {"versions": versions(), "code": code_hash()}
     result = _earlier(out, sha256_json(plan)) or {
         "runs": [],
         "search": {},
@@ -119,15 +120,6 @@ def _earlier(out: Path | None, plan: str) -> dict[str, Any] | None:
         return earlier
     out.replace(out.with_suffix(".earlier.json"))
     return None
-
-
-def _code() -> dict[str, str]:
-    """Hash of each source file that figures come from: everything but the book and the commands."""
-    package = Path(__file__).parents[1]
-    sources = sorted(path.relative_to(package) for path in package.rglob("*.py"))
-    return {
-        path.as_posix(): sha256_file(package / path) for path in sources if path.parts[0] not in ("book", "commands")
-    }
 
 
 def _make(name: str, seed: int, settings: dict[str, Any]) -> Recommender:

@@ -1,5 +1,7 @@
 """The aligned feature table that every model reads."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -56,6 +58,16 @@ class Features:
     def mask(self, modality: str) -> np.ndarray:
         """(I,) bool: which items have the modality."""
         return self.present[:, MODALITIES.index(modality)]
+
+    def digest(self) -> str:
+        """SHA-256 of everything that a model may read."""
+        reviews = self.reviews
+        parts = [self.present, *(self.blocks[name] for name in self.modalities)]
+        parts += [] if reviews is None else [reviews.data, reviews.indices, reviews.indptr]
+        digest = hashlib.sha256(json.dumps([self.modalities, [part.shape for part in parts]]).encode())
+        for part in parts:
+            digest.update(np.ascontiguousarray(part).data)
+        return digest.hexdigest()
 
     def only(self, *modalities: str) -> "Features":
         """The table with the other modalities taken away."""

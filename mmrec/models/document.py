@@ -17,9 +17,9 @@ from mmrec.data.catalogue import MODALITIES, Interactions
 from mmrec.errors import InputError
 from mmrec.features.table import Features
 from mmrec.models.base import Recommender
-from mmrec.models.networks import DocumentNetwork
-from mmrec.models.preprocessing import Preprocessor, pool_profiles
-from mmrec.models.sampling import TrainingRows
+from mmrec.models.networks import DocumentNetwork, Trainer
+from mmrec.models.preprocessing import Preprocessor
+from mmrec.models.sampling import TrainingBatches
 
 PAIRS_PER_BLOCK = 2**16
 """User-item pairs scored at once: bounds the memory of scoring whatever the catalogue's size."""
@@ -45,15 +45,15 @@ class LiteralReading(Recommender):
     name = "document-literal"
     needs_features = True
     with_user: ClassVar[bool] = False
-    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"epochs": (6, 12, 18)}
+    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"epochs": (4, 8, 12)}
 
     def __init__(
         self,
         embedding_size: int = 64,
         units: int = 128,
-        epochs: int = 12,
+        epochs: int = 8,
         batch_size: int = 8192,
-        learning_rate: float = 4e-3,
+        learning_rate: float = 8e-3,
         l2: float = 1e-6,
         dropout: float = 0.4,
         negatives: int = 8,
@@ -72,25 +72,24 @@ class LiteralReading(Recommender):
 
         self.preprocessor = Preprocessor.fit(features, train)
         tables = self.preprocessor.tables(features)
-        profiles = pool_profiles(train, tables, features) if self.with_user else None
         self._build({name: table.shape[1] for name, table in tables.items()}, train.users)
-        rows = TrainingRows(
+        batches = TrainingBatches(
             train,
             batch_size=options["batch_size"],
             negatives=options["negatives"],
             dislike_weight=options["dislike_weight"],
             rng=rng,
         )
-        trainer = self.network.trainer(tables, features.present, profiles, self.preprocessor.popularity)
+        trainer = Trainer(self.network, tables, features.present, self.preprocessor.popularity)
         trainer.compile(
             optimizer=keras.optimizers.Adam(options["learning_rate"]),
             loss=keras.losses.BinaryCrossentropy(from_logits=True),
             jit_compile=False,
         )
-        trainer.fit(rows, epochs=options["epochs"], verbose=0, shuffle=False)
+        trainer.fit(batches, epochs=options["epochs"], verbose=0, shuffle=False)
 
         self.items = self.network.project_items(tables, features.present)  # (I, d)
-        self.people = self.network.project_users(profiles, np.bincount(train.user, minlength=train.users) > 0)  # (U, d)
+        self.people = self.network.project_users(train, tables, features.present)  # (U, d)
 
     def _build(self, sizes: dict[str, int], users: int) -> None:
         self.network = DocumentNetwork(
@@ -168,7 +167,7 @@ class UserReading(LiteralReading):
 
 
 def _fix_chance(seed: int) -> None:
-    """Make training repeat itself to the bit (see also ``mmrec.__init__`` on threads)."""
+    """Make training repeat itself to the bit (see also ``networks._sum``)."""
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
         import tensorflow

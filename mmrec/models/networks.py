@@ -7,10 +7,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from mmrec.data.catalogue import MODALITIES
+from mmrec.data.catalogue import MODALITIES, Interactions
 from mmrec.fusion import Concatenation, FusionNetwork
-from mmrec.models.preprocessing import Profiles
 from mmrec.scorer import Scorer
+
+USERS_AT_ONCE = 1024
+"""People whose profiles are pooled at once: bounds the memory of (P, I) whatever the number of people."""
 
 
 class DocumentNetwork(keras.Model):
@@ -66,12 +68,28 @@ class DocumentNetwork(keras.Model):
         self.pair(ops.zeros(width), ops.zeros(width), ops.zeros((1,)))
         self.built = True
 
-    def project(self, tables: Mapping[str, Any], present: Any) -> Any:
-        """q = W [X; O; M] + V m: (n, d_m) for each modality and (n, 3) -> (n, d)."""
-        total = self.presence(present)  # (n, d)
-        for name, layer in self.projections.items():
-            total = total + layer(tables[name])  # (n, d)
-        return total
+    def project(self, tables: Mapping[str, Any], present: Any) -> tuple[Any, dict[str, Any]]:
+        """q = W [X; O; M] + V m: (n, d_m) for each modality and (n, 3) -> (n, d), and its parts, each (n, d)."""
+        parts = {name: layer(tables[name]) for name, layer in self.projections.items()}
+        return _sum([self.presence(present), *parts.values()]), parts
+
+    def profile(self, liked: Any, parts: Mapping[str, Any], present: Any) -> Any:
+        """Formula (1) for people: sum_i f(d_i) w_i over the texts of what each liked, w_i = 1 / count.
+
+        Pictures and sounds are pooled alike. Pooling is linear, so what is pooled are projected items:
+        d numbers each, not V.
+
+        Args:
+            liked: (P, I), 1 for each liked item.
+            parts: modality -> (I, d), zero where an item lacks it.
+            present: (I, 3).
+
+        Returns:
+            (P, d).
+        """
+        count = ops.maximum(ops.matmul(liked, present), 1.0)  # (P, 3)
+        columns = {name: MODALITIES.index(name) for name in parts}
+        return _sum([ops.matmul(liked, parts[name]) / count[:, at : at + 1] for name, at in columns.items()])
 
     def pair(self, person: Any, item: Any, popularity: Any, training: bool = False) -> Any:
         """logit of R for pairs: p (B, d), q (B, d), a (B,) -> (B,)."""
@@ -81,30 +99,28 @@ class DocumentNetwork(keras.Model):
         concat = self.dropout(self.concatenation(parts), training=training)  # (B, 3d + 1)
         return self.scorer(self.fusion(concat))  # (B,)
 
-    def trainer(
-        self, tables: Mapping[str, np.ndarray], present: np.ndarray, profiles: Profiles | None, popularity: np.ndarray
-    ) -> keras.Model:
-        """A model of (user, item, own) -> logit over fixed feature tables, to be compiled and fitted."""
-        return Trainer(self, tables, present, profiles, popularity)
-
     def project_items(self, tables: Mapping[str, np.ndarray], present: np.ndarray) -> np.ndarray:
         """(n, d) float32: q for all items."""
-        return ops.convert_to_numpy(self.project(tables, ops.convert_to_tensor(present, "float32")))
+        return ops.convert_to_numpy(self.project(tables, ops.convert_to_tensor(present, "float32"))[0])
 
-    def project_users(self, profiles: Profiles | None, known: np.ndarray) -> np.ndarray:
+    def project_users(self, train: Interactions, tables: Mapping[str, np.ndarray], present: np.ndarray) -> np.ndarray:
         """(U, d) float32: p for all users; who has no training row gets the mean embedding.
 
         Args:
-            profiles: text profiles, or None without text.
-            known: (U,) bool, users with a training row.
+            train: training rows.
+            tables: modality -> (I, d_m).
+            present: (I, 3).
         """
         if self.embedding is None:
-            return np.zeros((len(known), self.embedding_size), np.float32)
+            return np.zeros((train.users, self.embedding_size), np.float32)
+        known = np.bincount(train.user, minlength=train.users) > 0
         table = ops.convert_to_numpy(self.embedding.embeddings).copy()  # (U, d)
         table[~known] = table[known].mean(axis=0)
-        if profiles is not None:
-            for name, layer in self.projections.items():
-                table += ops.convert_to_numpy(layer(profiles.mean(name)))  # (U, d)
+        has = ops.convert_to_tensor(present, "float32")
+        parts, history = self.project(tables, has)[1], train.likes().matrix()
+        for at in range(0, train.users, USERS_AT_ONCE):
+            liked = history[at : at + USERS_AT_ONCE].toarray()  # (P, I)
+            table[at : at + USERS_AT_ONCE] += ops.convert_to_numpy(self.profile(liked, parts, has))  # (P, d)
         return table
 
     def rate(self, people: np.ndarray, items: np.ndarray, popularity: np.ndarray) -> np.ndarray:
@@ -116,42 +132,39 @@ class DocumentNetwork(keras.Model):
         return ops.convert_to_numpy(ops.reshape(ops.sigmoid(logit), (users, count)))  # (B, I)
 
 
+def _sum(terms: list[Any]) -> Any:
+    """The terms' sum, always in one order.
+
+    TensorFlow turns a + b + c into one operation that starts with whichever term's memory it may overwrite,
+    which depends on chance; floating-point sums depend on their order, and training would not repeat itself.
+    """
+    return ops.sum(ops.stack(terms), axis=0)
+
+
 class Trainer(keras.Model):
-    """The network over feature tables that do not change while training."""
+    """The network over feature tables that do not change while training; see ``sampling.TrainingBatches``."""
 
     def __init__(
-        self,
-        network: DocumentNetwork,
-        tables: Mapping[str, np.ndarray],
-        present: np.ndarray,
-        profiles: Profiles | None,
-        popularity: np.ndarray,
+        self, network: DocumentNetwork, tables: Mapping[str, np.ndarray], present: np.ndarray, popularity: np.ndarray
     ) -> None:
         super().__init__()
         self.network = network
-        self.constants = {name: ops.convert_to_tensor(table) for name, table in tables.items()}
-        self.present = ops.convert_to_tensor(present, "float32")
-        self.popularity = ops.convert_to_tensor(popularity)
-        self.has = {name: self.present[:, MODALITIES.index(name)] for name in tables}  # each (I,)
-        pooled = {} if profiles is None else profiles.total
-        self.total = {name: ops.convert_to_tensor(total) for name, total in pooled.items()}  # each (U, d_m)
-        counts = {} if profiles is None else profiles.count
-        self.count = {name: ops.convert_to_tensor(count) for name, count in counts.items()}  # each (U,)
+        self.constants = {name: ops.convert_to_tensor(table) for name, table in tables.items()}  # each (I, d_m)
+        self.present = ops.convert_to_tensor(present, "float32")  # (I, 3)
+        self.popularity = ops.convert_to_tensor(popularity)  # (I,)
         self.built = True
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
-        """(user (B,), item (B,), own (B,)) -> logit (B,)."""
-        user, item = inputs["user"], inputs["item"]
-        network = self.network
-        projected = {name: layer(self.constants[name]) for name, layer in network.projections.items()}  # each (I, d)
-        q = ops.take(network.presence(self.present) + sum(projected.values()), item, axis=0)  # (B, d)
+        """user (P,), liked (P, I), row (B,), item (B,) -> logit (B, 1).
+
+        The last axis is there for the loss: Keras averages over it, and only then weighs each row.
+        """
+        network, item = self.network, inputs["item"]
+        items, parts = network.project(self.constants, self.present)  # (I, d)
+        q = ops.take(items, item, axis=0)  # (B, d)
         p = q
         if network.embedding is not None:
-            p = network.embedding(user)  # (B, d)
-        own = ops.cast(inputs["own"], q.dtype)  # (B,)
-        for name, total in self.total.items():
-            pooled = ops.take(network.projections[name](total), user, axis=0)  # (B, d)
-            mine = ops.take(projected[name], item, axis=0) * ops.expand_dims(own, -1)  # (B, d)
-            others = ops.take(self.count[name], user) - own * ops.take(self.has[name], item)  # (B,)
-            p = p + (pooled - mine) / ops.expand_dims(ops.maximum(others, 1.0), -1)  # (B, d)
-        return network.pair(p, q, ops.take(self.popularity, item), training=training)  # (B,)
+            people = network.embedding(inputs["user"]) + network.profile(inputs["liked"], parts, self.present)  # (P, d)
+            p = ops.take(people, inputs["row"], axis=0)  # (B, d)
+        logit = network.pair(p, q, ops.take(self.popularity, item), training=training)  # (B,)
+        return ops.expand_dims(logit, -1)  # (B, 1)

@@ -94,34 +94,3 @@ class Preprocessor:
             key.removeprefix("deviation/"): value for key, value in state.items() if key.startswith("deviation/")
         }
         return cls(state.get("words"), state.get("idf"), mean, deviation, state["popularity"])
-
-
-@dataclass(frozen=True)
-class Profiles:
-    """Formula (1) for all users at once: X_u = sum_i f(d_i) w_i over what u liked in training.
-
-    Attributes:
-        total: modality -> (U, d) float32, sum over the liked items that have the modality.
-        count: modality -> (U,) float32, how many those are; w_i = 1 / count.
-    """
-
-    total: dict[str, np.ndarray]
-    count: dict[str, np.ndarray]
-
-    def mean(self, name: str) -> np.ndarray:
-        """(U, d): the profile itself; zeros for a user without one."""
-        return self.total[name] / np.maximum(self.count[name], 1)[:, None]
-
-
-def pool_profiles(train: Interactions, tables: dict[str, np.ndarray], features: Features) -> Profiles:
-    """Pool the texts of what each user liked, and its pictures and sounds in the same way.
-
-    The sums are kept apart from the counts, so that a row's own item can be taken out again while
-    training on that row.
-    """
-    liked = train.likes().matrix()  # (U, I)
-    has = {name: features.mask(name).astype(np.float32) for name in tables}
-    return Profiles(
-        total={name: np.asarray(liked @ table, np.float32) for name, table in tables.items()},
-        count={name: np.asarray(liked @ has[name], np.float32) for name in tables},
-    )
