@@ -1,6 +1,7 @@
 """The benchmark keeps what is done, goes on from it, and chooses on validation alone."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -141,3 +142,13 @@ def test_command(tmp_path):
     assert [(run["model"], run["seed"]) for run in runs] == [(m, s) for m in ("popularity", "ease") for s in (0, 1)]
     assert runs[0]["test"]["auc"] is None  # implicit feedback has one class
     assert CliRunner().invoke(command, [*given, "--cases", "lukewarm"]).exit_code == 2
+
+
+def test_peak_memory_is_that_of_the_block():
+    with module.PeakMemory() as large:
+        held = np.ones(40_000_000)
+        time.sleep(0.1)
+    del held
+    with module.PeakMemory() as small:
+        time.sleep(0.1)
+    assert 250 < large.peak_mb - small.peak_mb < 400  # the array has 305 MB

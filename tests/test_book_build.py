@@ -134,3 +134,10 @@ def test_a_killed_run_goes_on_to_the_same_result(project):
         process.wait()
         go(project)
         assert {path.name: path.read_bytes() for path in project.executed.glob("*.ipynb")} == expected
+
+
+def test_two_builds_at_once_are_refused(project):
+    with project.lock(), pytest.raises(BookError, match="at work"), Project(project.root).lock():
+        pass
+    with project.lock():  # free again
+        pass

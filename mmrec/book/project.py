@@ -4,11 +4,14 @@ import hashlib
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock, Timeout
 
 from mmrec.errors import InputError, MmrecError
 from mmrec.files import sha256_file, sha256_json
@@ -45,6 +48,20 @@ class Project:
     def html(self) -> Path:
         """The finished book."""
         return self.build / "html"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other builds out of the folder; a killed build leaves no lock behind.
+
+        Raises:
+            BookError: another build is at work.
+        """
+        self.build.mkdir(exist_ok=True)
+        try:
+            with FileLock(self.build / ".lock", timeout=0):
+                yield
+        except Timeout as error:
+            raise BookError(f"another 'mmrec book' is at work in {self.root}: wait for it") from error
 
     def notebooks(self) -> list[Path]:
         """Notebooks in the order they are read."""

@@ -23,10 +23,11 @@ def command(profile: str, only: tuple[str, ...], jobs: int, data: tuple[str, ...
     folders = {
         name: str(Path(value).resolve()) if Path(value).is_dir() else value for name, value in parse_pairs(data).items()
     }
-    ran = run(project, plan(project, profile, folders, only), jobs, force)
-    click.echo(f"ran {', '.join(ran)}" if ran else "no notebook had to run", err=True)
-    if only and any(not (project.executed / path.name).is_file() for path in project.notebooks()):
-        click.echo("the book is not built: other notebooks have not been run yet", err=True)
-        return
-    build_pages(project, force)
+    with project.lock():
+        ran = run(project, plan(project, profile, folders, only), jobs, force)
+        click.echo(f"ran {', '.join(ran)}" if ran else "no notebook had to run", err=True)
+        if only and any(not (project.executed / path.name).is_file() for path in project.notebooks()):
+            click.echo("the book is not built: other notebooks have not been run yet", err=True)
+            return
+        build_pages(project, force)
     click.echo(project.html / "index.html")
