@@ -8,6 +8,7 @@ plots' source gives is left out: it is made of everybody's opinion and is no con
 import csv
 import json
 import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
@@ -89,8 +90,9 @@ def _fetch_ratings(folder: Path, expected: Mapping[str, str]) -> None:
     try:
         path = download(archive, folder, attempts=2)
         members = unpack(path, folder, wanted=lambda name: PurePosixPath(name).name in tables)
-    except MmrecError:
+    except MmrecError as error:
         (folder / archive.path).unlink(missing_ok=True)
+        tqdm.write(f"{error}; taking the copies beside the plots, checked by the same sums", file=sys.stderr)
         return
     for member in members:
         name, separator, header = tables[member.name]
