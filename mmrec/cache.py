@@ -7,7 +7,7 @@ same entry wait for one another; a killed build leaves only a temporary folder, 
 import os
 import shutil
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +47,18 @@ def cached_folder(kind: str, key: Any, build: Callable[[Path], None]) -> Path:
     return target
 
 
-@lru_cache(maxsize=1)
-def code_hash() -> str:
-    """SHA-256 over the source files that figures come from: the whole package but the book and the commands."""
+@cache
+def code_hash(*parts: str) -> str:
+    """SHA-256 over source files of the package: those that figures come from, all but the book and the commands.
+
+    Args:
+        parts: only these files and folders, relative to the package.
+    """
     package = Path(__file__).parent
     sources = sorted(path.relative_to(package) for path in package.rglob("*.py"))
-    return sha256_json(
-        {path.as_posix(): sha256_file(package / path) for path in sources if path.parts[0] not in ("book", "commands")}
-    )
+    chosen = [
+        path
+        for path in sources
+        if (path.parts[0] not in ("book", "commands") if not parts else path.as_posix().startswith(parts))
+    ]
+    return sha256_json({path.as_posix(): sha256_file(package / path) for path in chosen})

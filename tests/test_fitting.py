@@ -1,11 +1,15 @@
 """Fitting once: what the cache gives is what fitting gives, and nothing that matters is left out of its key."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from mmrec import models
 from mmrec.models import make_model
-from mmrec.models.fitting import fit_model, fitter
+from mmrec.models.fitting import SOURCES, fit_model, fitter
 
 
 @pytest.fixture
@@ -49,3 +53,25 @@ def test_features_count_only_for_models_that_read_them(fits, interactions, featu
 def test_a_model_without_chance_ignores_the_seed(interactions):
     make = fitter("popularity", interactions)
     assert np.array_equal(make(0).scores(np.arange(2)), make(1).scores(np.arange(2)))
+
+
+def test_all_that_fitting_imports_is_in_the_key():
+    """A module of the project that a fit loads, but that its key does not cover, would leave stale models behind."""
+    program = (
+        "import sys, numpy as np\n"
+        "from conftest import random_interactions\n"
+        "from mmrec.features.table import Features\n"
+        "from mmrec.models import REGISTRY, make_model\n"
+        "train = random_interactions()\n"
+        "present = np.ones((train.items, 3), bool)\n"
+        "blocks = {name: np.ones((train.items, 4), np.float32) for name in ('text', 'image', 'audio')}\n"
+        "features = Features(tuple(map(str, range(train.items))), blocks, present)\n"
+        "[make_model(n, **({'epochs': 1} if 'epochs' in make_model(n).parameters() else {})).fit(train, features)"
+        " for n in REGISTRY]\n"
+        "print(*(n.removeprefix('mmrec.').replace('.', '/') + '.py' for n in sys.modules if n.startswith('mmrec.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split()) - {"models.py", "features.py", "data.py", "evaluation.py"}  # packages
+    assert "models/document.py" in loaded
+    assert not [path for path in loaded if not path.startswith(SOURCES)]

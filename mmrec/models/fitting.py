@@ -13,6 +13,18 @@ from mmrec.features.table import Features
 from mmrec.models import load_model, model_class
 from mmrec.models.base import Recommender
 
+SOURCES = (
+    "models/",
+    "features/",
+    "data/catalogue.py",
+    "text.py",
+    "fusion.py",
+    "scorer.py",
+    "errors.py",
+    "files.py",
+    "cache.py",
+)
+"""What fitting runs; a change elsewhere makes no fitted model stale."""
 LIBRARIES = ("keras", "numpy", "scipy", "scikit-learn")
 
 
@@ -32,7 +44,7 @@ def fit_model(name: str, train: Interactions, features: Features | None = None, 
         "settings": kind(**settings).settings,
         "train": _digest(train),
         "features": read.digest() if read is not None else "",
-        "code": code_hash(),
+        "code": code_hash(*SOURCES),
         "versions": {library: version(library) for library in LIBRARIES},
     }
     folder = cached_folder("model", key, lambda part: kind(**settings).fit(train, read).save(part))
