@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
-from mmrec.evaluation.statistics import bootstrap_interval, holm, paired_test
+from mmrec.evaluation.statistics import auc_interval, bootstrap_interval, holm, paired_test
 
 
 def test_intervals_cover_the_mean():
@@ -39,3 +40,22 @@ def test_paired_test_finds_a_difference():
 
 def test_no_values_have_no_interval():
     assert np.isnan(bootstrap_interval(np.zeros(0), np.random.default_rng(0))).all()
+
+
+def test_auc_interval_agrees_with_sklearn_draw_by_draw():
+    """Each bootstrap draw, with its ties, against scikit-learn on the pairs repeated as drawn."""
+    rng = np.random.default_rng(0)
+    users, likes = rng.integers(0, 12, 90), rng.random(90) < 0.6
+    scores = np.round(rng.random((2, 90)) + 0.3 * likes, 1)
+    found = auc_interval(users, scores, likes, np.random.default_rng(5), draws=40)
+    draws = np.random.default_rng(5).multinomial(12, np.full(12, 1 / 12), size=40)
+    expected = []
+    for times in draws:
+        rows = np.repeat(np.arange(90), times[users])
+        expected.append(np.mean([roc_auc_score(likes[rows], run[rows]) for run in scores]))
+    assert found[0] == pytest.approx(np.mean([roc_auc_score(likes, run) for run in scores]), abs=1e-12)
+    assert found[1:] == pytest.approx(tuple(np.quantile(expected, [0.025, 0.975])), abs=1e-12)
+
+
+def test_auc_interval_without_dislikes():
+    assert np.isnan(auc_interval(np.arange(3), np.ones((1, 3)), np.ones(3, bool), np.random.default_rng(0))).all()

@@ -9,7 +9,7 @@ import pandas as pd
 from mmrec.data.split import Split
 from mmrec.errors import InputError
 from mmrec.evaluation.protocol import Evaluation, evaluate
-from mmrec.evaluation.statistics import bootstrap_interval, holm, paired_test
+from mmrec.evaluation.statistics import auc_interval, bootstrap_interval, holm, paired_test
 from mmrec.models.base import Recommender
 
 Interval = tuple[float, float, float]
@@ -36,11 +36,15 @@ class Comparison:
         return np.mean([run.per_user[metric] for run in self.runs[model]], axis=0)
 
     def interval(self, model: str, metric: str) -> Interval:
-        """Mean with its 95% bootstrap interval over users; without an interval where there is no value a user."""
-        if metric not in self.runs[model][0].per_user:
+        """Mean with its 95% bootstrap interval over users; without one for what belongs to no user (coverage)."""
+        runs, rng = self.runs[model], np.random.default_rng(self.seed)
+        if metric == "auc":
+            scores = np.stack([run.rated_scores for run in runs])
+            return auc_interval(runs[0].rated_users, scores, runs[0].rated_likes, rng)
+        if metric not in runs[0].per_user:
             mean = self.mean(model, metric)
             return mean, float("nan"), float("nan")
-        return bootstrap_interval(self.per_user(model, metric), np.random.default_rng(self.seed))
+        return bootstrap_interval(self.per_user(model, metric), rng)
 
     def table(self, metrics: tuple[str, ...] = ("auc", "recall@20", "ndcg@20"), digits: int = 3) -> pd.DataFrame:
         """A row a model; ``mean [low, high]`` where there is an interval."""

@@ -23,11 +23,16 @@ class Evaluation:
             diversity and popularity bias: of the lists of length 20).
         per_user: ranking metric -> (n,) values, aligned with ``users``.
         users: (n,) indices of users with at least one relevant item; the others cannot be measured.
+        rated_users, rated_scores, rated_likes: (N,) of all rated pairs of the case: whose it is, how it was
+            scored, and whether it is a like. AUC and log loss come from them.
     """
 
     summary: dict[str, float]
     per_user: dict[str, np.ndarray]
     users: np.ndarray
+    rated_users: np.ndarray
+    rated_scores: np.ndarray
+    rated_likes: np.ndarray
 
 
 def evaluate(
@@ -66,7 +71,7 @@ def evaluate(
     allowed = {"cold-item": split.cold_items, "cold-user": ~split.cold_items}.get(case, np.ones(rows.items, bool))
 
     parts: list[dict[str, np.ndarray]] = []
-    lists, measured, rated_scores, rated_likes = [], [], [], []
+    lists, measured, rated_scores, rated_rows = [], [], [], []
     everyone = np.unique(rows.user)
     by_user = np.argsort(rows.user, kind="stable")
     starts = np.searchsorted(rows.user[by_user], everyone)
@@ -80,7 +85,7 @@ def evaluate(
             raise InputError(f"{model.name} gave scores that are NaN or infinite: such a model cannot be ranked")
         here = by_user[starts[at] : ends[min(at + block, len(everyone)) - 1]]
         rated_scores.append(scores[np.searchsorted(users, rows.user[here]), rows.item[here]])
-        rated_likes.append(liked[here])
+        rated_rows.append(here)
 
         relevant = likes[users].toarray() > 0  # (B, I)
         candidates = ~(seen[users].toarray() > 0) & allowed  # (B, I)
@@ -95,13 +100,15 @@ def evaluate(
 
     per_user = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
     summary = {name: float(values.mean()) for name, values in per_user.items()}
-    truth = np.concatenate(rated_likes) if rated_likes else np.zeros(0, bool)
+    order = np.concatenate(rated_rows) if rated_rows else np.zeros(0, np.int64)
     score = np.concatenate(rated_scores) if rated_scores else np.zeros(0)
+    truth = liked[order]
     summary["auc"], summary["log_loss"] = metrics.auc(score, truth), metrics.log_loss(score, truth)
     summary["users"] = float(sum(map(len, measured)))
     if lists:
         summary |= _beyond_accuracy(np.concatenate(lists), split, vectors)
-    return Evaluation(summary, per_user, np.concatenate(measured) if measured else np.zeros(0, np.int64))
+    users = np.concatenate(measured) if measured else np.zeros(0, np.int64)
+    return Evaluation(summary, per_user, users, rows.user[order], score, truth)
 
 
 def _ranking(hits: np.ndarray, relevant: np.ndarray) -> dict[str, np.ndarray]:

@@ -41,6 +41,55 @@ def bootstrap_interval(
     return float(of(values[None])[0]), float(low), float(high)
 
 
+def auc_interval(
+    users: np.ndarray,
+    scores: np.ndarray,
+    likes: np.ndarray,
+    rng: np.random.Generator,
+    level: float = 0.95,
+    draws: int = 2000,
+) -> tuple[float, float, float]:
+    """AUC over all rated pairs, averaged over training runs, with its percentile bootstrap interval over users.
+
+    A drawn user brings all their pairs along, since pairs of one person are not independent.
+
+    Args:
+        users: (N,) whose pair it is.
+        scores: (S, N) of S training runs.
+        likes: (N,) bool.
+        rng: source of the draws.
+        level: coverage of the interval.
+        draws: bootstrap samples.
+
+    Returns:
+        mean over the runs, lower and upper end; NaN where there are no likes or no dislikes.
+    """
+    if not 0 < likes.sum() < len(likes):
+        return (float("nan"),) * 3
+    _, owner = np.unique(users, return_inverse=True)  # (N,)
+    people = owner.max() + 1
+    times = rng.multinomial(people, np.full(people, 1 / people), size=draws)  # (draws, people)
+    times = np.concatenate([np.ones((1, people), times.dtype), times])  # the sample itself comes first
+    found = np.zeros(len(times))
+    for at in range(0, len(times), 100):
+        weight = times[at : at + 100, owner].astype(float)  # (100, N)
+        found[at : at + 100] = np.mean([_weighted_auc(run, likes, weight) for run in scores], axis=0)
+    tail = (1 - level) / 2
+    low, high = np.nanquantile(found[1:], [tail, 1 - tail])
+    return float(found[0]), float(low), float(high)
+
+
+def _weighted_auc(scores: np.ndarray, likes: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """(N,), (N,) and (D, N) -> (D,): the chance that a like is scored above a dislike, ties half, pairs weighted."""
+    order = np.argsort(scores, kind="stable")
+    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf) > 0)  # of each group of equal scores
+    up = np.add.reduceat((weight * likes)[:, order], starts, axis=1)  # (D, G)
+    down = np.add.reduceat((weight * ~likes)[:, order], starts, axis=1)  # (D, G)
+    above = (up * (down.cumsum(axis=1) - down / 2)).sum(axis=1)  # (D,)
+    pairs = up.sum(axis=1) * down.sum(axis=1)
+    return np.where(pairs > 0, above / np.maximum(pairs, 1), np.nan)
+
+
 def paired_test(
     first: np.ndarray, second: np.ndarray, rng: np.random.Generator, draws: int = 10_000
 ) -> tuple[float, float]:
