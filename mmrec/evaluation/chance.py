@@ -1,0 +1,39 @@
+"""The order of chance: what anything must beat where nothing is known of an item."""
+
+import numpy as np
+
+from mmrec.data.catalogue import Interactions
+from mmrec.features.table import Features
+from mmrec.models.base import Recommender
+
+
+class Chance(Recommender):
+    """Scores drawn at random, once for each pair of seed and user.
+
+    A model that scores all candidates alike is ranked to its disadvantage (see ``metrics``), so that its figures
+    on new items are below chance and beating them says nothing; beating this does.
+
+    Args:
+        seed: of the draws.
+    """
+
+    name = "chance"
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__(seed=seed)
+
+    def _fit(self, train: Interactions, features: Features | None) -> None:
+        self.items = train.items
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        """(B, I) float32, uniform in [0, 1)."""
+        seed = self.settings["seed"]
+        return np.stack([np.random.default_rng([seed, int(user)]).random(self.items, np.float32) for user in users])
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The number of items."""
+        return {"items": np.array(self.items)}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Take it back."""
+        self.items = int(state["items"])
