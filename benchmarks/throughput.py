@@ -15,7 +15,6 @@ The rows:
 """
 
 import argparse
-import json
 import os
 import platform
 import tempfile
@@ -32,9 +31,9 @@ import numpy as np
 
 from mmrec.data.catalogue import MODALITIES, Catalogue
 from mmrec.datasets import open_dataset
+from mmrec.evaluation.record import save_record
 from mmrec.features import extract
 from mmrec.features.encoders import make_encoder
-from mmrec.files import write_json
 from mmrec.image import filter_bank
 
 LISTING_PICTURES = 10
@@ -152,14 +151,12 @@ def main() -> None:
         print(f"{row['modality']:8} {row['method']:18} {row['items']:6} {rate:9.2f} {ratio:19.2f}x")
     print("VGG16 is another and far larger network than the filter bank of mmrec: compare it with itself.")
     if options.out:
-        packages = ("numpy", "opencv-python-headless", "librosa", "keras", "mmrec")
-        versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}
-        data = {"catalogue": options.catalogue, "fingerprint": catalogue.fingerprint}
         machine = {"system": platform.system(), "machine": platform.machine(), "cpus": os.cpu_count()}
-        write_json(
-            options.out, {"runs": table, "data": data, "jobs": options.jobs, "machine": machine, "versions": versions}
-        )
-        print(json.dumps(str(options.out)))
+        libraries = {name: version(name) for name in ("opencv-python-headless", "librosa")}
+        told = f"python benchmarks/throughput.py --items {options.items} --out results/throughput.json"
+        results = {"runs": table, "jobs": options.jobs, "machine": machine, "libraries": libraries}
+        save_record(options.out, results, seed=0, seeds=1, data_hash=catalogue.fingerprint, command=told)
+        print(options.out)
 
 
 if __name__ == "__main__":

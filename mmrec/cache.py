@@ -5,15 +5,19 @@ same entry wait for one another; a killed build leaves only a temporary folder, 
 """
 
 import os
+import platform
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 from filelock import FileLock
 
+from mmrec import __version__
 from mmrec.files import sha256_file, sha256_json
 
 
@@ -45,6 +49,18 @@ def cached_folder(kind: str, key: Any, build: Callable[[Path], None]) -> Path:
             build(temporary)
             temporary.rename(target)
     return target
+
+
+LIBRARIES = ("keras", "numpy", "scikit-learn", "scipy", "tensorflow", "tensorflow-cpu")
+
+
+def versions() -> dict[str, str]:
+    """Versions that figures may depend on, and Keras's backend; libraries that are not installed are left out."""
+    found = {"mmrec": __version__, "python": platform.python_version()}
+    for library in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[library] = version(library)
+    return found | {"backend": os.environ.get("KERAS_BACKEND", "tensorflow")}
 
 
 @cache

@@ -3,8 +3,8 @@
 import numpy as np
 
 from mmrec.data.split import by_time
-from mmrec.evaluation.chance import Chance
 from mmrec.evaluation.protocol import evaluate
+from mmrec.models.chance import Chance
 
 
 def test_repeats_itself_and_differs_between_users_and_seeds(interactions, tmp_path):

@@ -1,6 +1,7 @@
 """What a scorer is trained on."""
 
 import numpy as np
+import pytest
 
 from mmrec.models.sampling import TrainingBatches
 
@@ -46,13 +47,23 @@ def test_an_epoch_draws_anew_and_a_seed_repeats_it(interactions):
     assert not np.array_equal(first[0][0]["item"], second[0][0]["item"])
 
 
-def test_batches_have_one_size_and_an_epoch_repeats_nothing(interactions):
-    batches = batches_of(interactions, batch_size=64)
-    assert len({len(batches[at][1]) for at in range(len(batches))}) == 1
-    pairs = []
+SIZES = [(200, 150, 64), (200, 3, 16), (3, 300, 16), (40, 0, 500)]
+
+
+@pytest.mark.parametrize(("likes", "dislikes", "batch_size"), SIZES)
+def test_an_epoch_asks_each_like_and_dislike_once(interactions, likes, dislikes, batch_size):
+    """Also where one kind is so rare that most batches hold none of it."""
+    order = np.argsort(interactions.rating >= 4, kind="stable")
+    train = interactions.take(np.concatenate([order[:dislikes], order[len(order) - likes :]]))
+    assert ((train.rating >= 4).sum(), (train.rating < 4).sum()) == (likes, dislikes)
+    batches, sizes = batches_of(train, batch_size=batch_size), []
+    asked = {0.5: [], 1.0: []}
     for at in range(len(batches)):
-        inputs, label, _ = batches[at]
-        pairs += zip(
-            inputs["user"][inputs["row"]][label == 1].tolist(), inputs["item"][label == 1].tolist(), strict=True
-        )
-    assert len(pairs) == len(set(pairs))
+        inputs, label, weight = batches[at]
+        sizes.append(len(label))
+        for kind, rows in ((0.5, weight == 0.5), (1.0, label == 1)):
+            asked[kind] += zip(inputs["user"][inputs["row"][rows]].tolist(), inputs["item"][rows].tolist(), strict=True)
+    for kind, wanted in ((0.5, train.rating < 4), (1.0, train.rating >= 4)):
+        pairs = zip(train.user[wanted].tolist(), train.item[wanted].tolist(), strict=True)
+        assert sorted(asked[kind]) == sorted(pairs)
+    assert max(sizes) - min(sizes) <= 1 + 1 + 3  # one like with its drawn items, and one dislike

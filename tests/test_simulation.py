@@ -27,6 +27,11 @@ def digests(folder):
 def test_same_seed_same_bytes(simulated, tmp_path):
     simulate(tmp_path / "again", items=60, users=80, ratings=1600, seed=3)
     assert digests(tmp_path / "again") == digests(simulated)
+    written = sorted(path.relative_to(simulated) for path in simulated.rglob("*") if path.is_file())
+    assert [path for path in written if path.suffix == ".ogg"]
+    for path in written:  # pictures and sounds of lossy formats too, on one machine
+        assert (tmp_path / "again" / path).read_bytes() == (simulated / path).read_bytes(), path
+    assert read_catalogue(tmp_path / "again").fingerprint == read_catalogue(simulated).fingerprint
     simulate(tmp_path / "other", items=60, users=80, ratings=1600, seed=4)
     assert digests(tmp_path / "other")["user_data.csv"] != digests(simulated)["user_data.csv"]
 

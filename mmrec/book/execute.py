@@ -26,11 +26,12 @@ from mmrec.files import atomic_write, sha256_file, sha256_json, write_json
 
 @dataclass(frozen=True)
 class Job:
-    """A notebook, the parameters it runs with, and the key of all that its page depends on."""
+    """A notebook, what it runs with, the key of all that its page depends on, and how long it says that it takes."""
 
     path: Path
     parameters: dict[str, Any]
     key: str
+    minutes: float
 
 
 def plan(project: Project, profile: str, data: dict[str, str], only: tuple[str, ...] = ()) -> list[Job]:
@@ -61,7 +62,7 @@ def plan(project: Project, profile: str, data: dict[str, str], only: tuple[str, 
             folders.append(Path(root))
         key = sha256_json([sha256_file(path), given, code, data_hash(folders)])
         if not only or number in only:
-            jobs.append(Job(path, given, key))
+            jobs.append(Job(path, given, key, _minutes(notebook)))
     unknown = sorted(set(data) - used)
     if unknown:
         raise BookError(f"no notebook has a data parameter {unknown[0]!r}")
@@ -93,7 +94,7 @@ def run(project: Project, jobs: list[Job], workers: int, force: bool = False) ->
     if not stale:
         return []
     # The longest first, or the build ends with one core waiting for it.
-    stale.sort(key=lambda job: _minutes(job.path), reverse=True)
+    stale.sort(key=lambda job: job.minutes, reverse=True)
     failures = []
     with ThreadPoolExecutor(workers) as pool:
         for error in tqdm(pool.map(lambda job: _attempt(project, job), stale), total=len(stale), desc="notebooks"):
@@ -104,10 +105,9 @@ def run(project: Project, jobs: list[Job], workers: int, force: bool = False) ->
     return [job.path.name for job in stale]
 
 
-def _minutes(path: Path) -> float:
+def _minutes(notebook: Any) -> float:
     """The run time that the notebook states in its first cell: "**Run time.** About 3 minutes."; 0 without one."""
-    cells = read_notebook(path).cells
-    found = re.search(r"\*\*Run time\.\*\*\D*?(\d+)", cells[0].source if cells else "")
+    found = re.search(r"\*\*Run time\.\*\*\D*?(\d+)", notebook.cells[0].source)
     return float(found[1]) if found else 0.0
 
 

@@ -2,6 +2,10 @@
 
 from collections import defaultdict
 
+import numpy as np
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
+
 from mmrec.data.catalogue import Catalogue
 from mmrec.files import sha256_file
 
@@ -14,23 +18,10 @@ def find_twins(catalogue: Catalogue) -> list[list[int]]:
     Returns:
         Groups of two or more item indices, each ascending, in the order of their first items.
     """
-    items = catalogue.items
+    items, pairs = catalogue.items, []
     place = {item_id: index for index, item_id in enumerate(catalogue.item_ids)}
-    leader = list(range(len(place)))
-
-    def find(index: int) -> int:
-        while leader[index] != index:
-            index = leader[index]
-        return index
-
-    def join(one: int, other: int) -> None:
-        low, high = sorted((find(one), find(other)))
-        leader[high] = low
-
     if "twin_of" in items:
-        for index, other in enumerate(items["twin_of"]):
-            if other in place:
-                join(place[other], index)
+        pairs += [(index, place[other]) for index, other in enumerate(items["twin_of"]) if other in place]
     alike: dict[tuple[str, str], list[int]] = defaultdict(list)
     for index, key in enumerate(zip(catalogue.titles(), items["text"], strict=True)):
         if key[1].strip():
@@ -39,9 +30,10 @@ def find_twins(catalogue: Catalogue) -> list[list[int]]:
         first: dict[str, int] = {}
         for index in members if len(members) > 1 else ():
             path = catalogue.media_path(index, "image")
-            join(first.setdefault(sha256_file(path) if path else "", index), index)
-
+            pairs.append((index, first.setdefault(sha256_file(path) if path else "", index)))
+    one, other = np.array(pairs, int).reshape(-1, 2).T
+    _, group = connected_components(csr_matrix((np.ones(len(one)), (one, other)), (len(place), len(place))))
     groups: dict[int, list[int]] = defaultdict(list)
-    for index in range(len(leader)):
-        groups[find(index)].append(index)
+    for index, number in enumerate(group):
+        groups[number].append(index)
     return [members for members in groups.values() if len(members) > 1]

@@ -12,12 +12,12 @@ import numpy as np
 import psutil
 from tqdm import tqdm
 
-from mmrec.cache import code_hash
+from mmrec.cache import code_hash, versions
 from mmrec.data.split import Split
 from mmrec.errors import InputError
 from mmrec.evaluation.layouts import Bundle
 from mmrec.evaluation.protocol import evaluate
-from mmrec.evaluation.record import commit, versions
+from mmrec.evaluation.record import commit
 from mmrec.files import sha256_json, write_json
 from mmrec.models import REGISTRY, model_class
 from mmrec.models.base import Recommender

@@ -2,23 +2,12 @@
 
 import json
 import subprocess
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from mmrec import __version__
+from mmrec.cache import versions
 from mmrec.errors import MissingDataError
 from mmrec.files import write_json
-
-LIBRARIES = ("keras", "numpy", "scikit-learn", "scipy")
-
-
-def versions() -> dict[str, str]:
-    """Versions that figures may depend on."""
-    import platform
-
-    libraries = {name: version(name) for name in LIBRARIES}
-    return {"mmrec": __version__, "python": platform.python_version(), **libraries}
 
 
 def commit() -> str:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from mmrec.evaluation import metrics
+
 
 def bootstrap_interval(
     values: np.ndarray,
@@ -68,15 +70,14 @@ def auc_interval(
         return (float("nan"),) * 3
     _, owner = np.unique(users, return_inverse=True)  # (N,)
     people = owner.max() + 1
-    times = rng.multinomial(people, np.full(people, 1 / people), size=draws)  # (draws, people)
-    times = np.concatenate([np.ones((1, people), times.dtype), times])  # the sample itself comes first
-    found = np.zeros(len(times))
-    for at in range(0, len(times), 100):
-        weight = times[at : at + 100, owner].astype(float)  # (100, N)
-        found[at : at + 100] = np.mean([_weighted_auc(run, likes, weight) for run in scores], axis=0)
+    block, found = max(1, min(draws, 10**6 // len(likes))), []
+    for at in range(0, draws, block):
+        times = rng.multinomial(people, np.full(people, 1 / people), size=min(block, draws - at))  # (D, people)
+        weight = times[:, owner].astype(float)  # (D, N)
+        found.append(np.mean([_weighted_auc(run, likes, weight) for run in scores], axis=0))  # (D,)
     tail = (1 - level) / 2
-    low, high = np.nanquantile(found[1:], [tail, 1 - tail])
-    return float(found[0]), float(low), float(high)
+    low, high = np.nanquantile(np.concatenate(found), [tail, 1 - tail])
+    return float(np.mean([metrics.auc(run, likes) for run in scores])), float(low), float(high)
 
 
 def _weighted_auc(scores: np.ndarray, likes: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from mmrec.errors import InputError
 from mmrec.models.base import Recommender, read_record
 
 REGISTRY = {
+    "chance": "mmrec.models.chance:Chance",
     "popularity": "mmrec.models.popularity:Popularity",
     "mf": "mmrec.models.factorisation:MatrixFactorisation",
     "ease": "mmrec.models.ease:EASE",

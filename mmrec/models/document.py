@@ -86,6 +86,8 @@ class LiteralReading(Recommender):
             loss=keras.losses.BinaryCrossentropy(from_logits=True),
             jit_compile=False,
         )
+        # Variables that are first made while a step is traced are traced twice, and their graphs never freed.
+        trainer.optimizer.build(trainer.trainable_variables)
         trainer.fit(batches, epochs=options["epochs"], verbose=0, shuffle=False)
 
         self.items = self.network.project_items(tables, features.present)  # (I, d)

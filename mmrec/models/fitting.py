@@ -2,12 +2,11 @@
 
 import hashlib
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from mmrec.cache import cached_folder, code_hash
+from mmrec.cache import cached_folder, code_hash, versions
 from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
 from mmrec.models import load_model, model_class
@@ -25,7 +24,6 @@ SOURCES = (
     "cache.py",
 )
 """What fitting runs; a change elsewhere makes no fitted model stale."""
-LIBRARIES = ("keras", "numpy", "scipy", "scikit-learn")
 
 
 def fit_model(name: str, train: Interactions, features: Features | None = None, **settings: Any) -> Recommender:
@@ -45,7 +43,7 @@ def fit_model(name: str, train: Interactions, features: Features | None = None, 
         "train": _digest(train),
         "features": read.digest() if read is not None else "",
         "code": code_hash(*SOURCES),
-        "versions": {library: version(library) for library in LIBRARIES},
+        "versions": versions(),
     }
     folder = cached_folder("model", key, lambda part: kind(**settings).fit(train, read).save(part))
     return load_model(folder)

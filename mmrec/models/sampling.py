@@ -23,8 +23,8 @@ class TrainingBatches(keras.utils.PyDataset):
 
     Args:
         train: training rows.
-        batch_size: questions a batch, about; what is left over after the last whole batch of an epoch is
-            left out of that epoch (all is shuffled anew).
+        batch_size: questions a batch, at least and about: likes and dislikes are dealt out evenly over the
+            batches of an epoch, each of them once.
         negatives: drawn items for each like.
         dislike_weight: weight of a dislike; likes and drawn items weigh 1.
         rng: source of all chance.
@@ -75,5 +75,4 @@ class TrainingBatches(keras.utils.PyDataset):
         return {"user": user, "liked": liked, "row": row, "item": item}, label, weight
 
     def _part(self, rows: np.ndarray, index: int) -> np.ndarray:
-        size = len(rows) // self.steps
-        return rows[index * size : (index + 1) * size]
+        return rows[len(rows) * index // self.steps : len(rows) * (index + 1) // self.steps]

@@ -37,8 +37,8 @@ def simulate(
 ) -> dict[str, Any]:
     """Write a catalogue of known truth into ``folder``, which appears only when it is complete.
 
-    The same arguments give the same bytes of CSV and PNG on every machine: each item has its own random
-    stream, so that the order of work does not matter.
+    The same arguments give the same bytes on one machine, and of CSV and PNG on every machine: each item has its
+    own random stream, so that the order of work does not matter.
 
     Args:
         folder: where to; must not exist or be empty, or hold a simulated catalogue with ``force``.
@@ -105,8 +105,6 @@ def _make_item(
     folder: Path, scenario: Scenario, factors: ItemFactors, item: int, chance: np.random.SeedSequence
 ) -> dict[str, str]:
     """Write the media of one item; returns its row of product_data.csv and its language."""
-    import soundfile
-
     rng = np.random.default_rng(chance)
     ident = f"m{item + 1:04d}"
     here = rng.random(3) >= ABSENT
@@ -128,7 +126,8 @@ def _make_item(
     if here[2]:
         row["audio"] = f"music/{ident}.ogg"
         tune = music.compose(float(factors.scales["mood"][item, 0]), float(factors.scales["energy"][item, 0]), rng)
-        soundfile.write(folder / row["audio"], tune, music.RATE, format="OGG", subtype="VORBIS")
+        with atomic_write(folder / row["audio"], "wb") as stream:
+            stream.write(music.encode_ogg(tune))
     return row
 
 

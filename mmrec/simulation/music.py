@@ -1,5 +1,6 @@
 """Short tunes: mood is key, register and brightness; energy is tempo, drums and loudness."""
 
+import io
 from functools import lru_cache
 
 import numpy as np
@@ -38,6 +39,24 @@ def compose(mood: float, energy: float, rng: np.random.Generator) -> np.ndarray:
     loudness = 0.35 + 0.25 * (energy + 1)
     peak = np.abs(samples).max()
     return (loudness * samples / max(peak, 1e-6)).astype(np.float32)
+
+
+def encode_ogg(samples: np.ndarray) -> bytes:
+    """The samples as an Ogg Vorbis file, the same bytes each time.
+
+    The encoder draws the number of its stream from the clock; here it is 1.
+    """
+    import soundfile
+    from mutagen.ogg import OggPage
+
+    drawn, numbered = io.BytesIO(), io.BytesIO()
+    soundfile.write(drawn, samples, RATE, format="OGG", subtype="VORBIS")
+    drawn.seek(0)
+    while drawn.tell() < drawn.getbuffer().nbytes:
+        page = OggPage(drawn)
+        page.serial = 1
+        numbered.write(page.write())
+    return numbered.getvalue()
 
 
 def _tone(note: int, seconds: float, brightness: float) -> np.ndarray:

@@ -10,7 +10,7 @@ from mmrec.models.base import Recommender
 class Chance(Recommender):
     """Scores drawn at random, once for each pair of seed and user.
 
-    A model that scores all candidates alike is ranked to its disadvantage (see ``metrics``), so that its figures
+    A model that scores all candidates alike is ranked to its disadvantage (``evaluation.metrics``), so that its figures
     on new items are below chance and beating them says nothing; beating this does.
 
     Args:
