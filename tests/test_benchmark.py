@@ -112,7 +112,7 @@ def test_one_failing_model_loses_no_other(bundle, monkeypatch):
 
 
 def test_all_leaves_out_models_without_their_features(bundle):
-    assert choose_models("all", bundle) == ["popularity", "mf", "ease"]
+    assert choose_models("all", bundle) == ["chance", "popularity", "mf", "ease"]
     with pytest.raises(InputError, match="needs item features"):
         choose_models("document-user", bundle)
     with pytest.raises(InputError, match="unknown model"):
