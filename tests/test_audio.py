@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import DTYPES, SEEDS, assert_every_weight_learns, assert_survives_saving, random_shape
 
-from mmrec.audio import MelPooling, MelSpectrogram, segments
+from mmrec.audio import MFCC, MelPooling, MelSpectrogram, segments
 from mmrec.errors import InputError
 
 
@@ -18,6 +18,27 @@ def test_mel_agrees_with_librosa(seed):
     np.testing.assert_allclose(got, expected.transpose(0, 2, 1), rtol=1e-4)
     logged = keras.ops.convert_to_numpy(MelSpectrogram(sample_rate=rate, mels=mels)(x))
     np.testing.assert_allclose(logged, np.log(1e-6 + expected.transpose(0, 2, 1)), atol=1e-4)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_mfcc_agrees_with_librosa(seed):
+    """Each sound of the batch as if it were alone; every other one fades below the range that is kept."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(1 + seed, int(rng.integers(3000, 9000)))).astype("float32")
+    x[::2] *= np.geomspace(1, 1e-7, x.shape[1], dtype="float32")
+    rate, mels, count = (22050, 64, 13) if seed < 2 else (8000, 40, 20)
+    power = MelSpectrogram(sample_rate=rate, mels=mels, log=False)(x)
+    got = keras.ops.convert_to_numpy(MFCC(count)(power))
+    for wave, mine in zip(x, got, strict=True):
+        expected = librosa.feature.mfcc(
+            y=wave, sr=rate, n_mfcc=count, n_fft=1024, hop_length=512, n_mels=mels, center=False
+        )
+        np.testing.assert_allclose(mine, expected.T, rtol=1e-4, atol=1e-3)
+
+
+def test_more_coefficients_than_bands_is_an_error():
+    with pytest.raises(InputError, match="ask for fewer"):
+        MFCC(13)(np.ones((1, 4, 10), "float32"))
 
 
 def test_half_precision_samples_are_computed_in_single():

@@ -26,9 +26,12 @@ def inputs(modality: str, folder, count: int) -> list:
     return sources
 
 
-@pytest.mark.parametrize("modality", ["text", "image", "audio"])
-def test_rows_do_not_depend_on_the_batch(modality, tmp_path):
-    encoder = make_encoder(modality)
+ALL = [(modality, name) for modality, names in REGISTRY.items() for name in names]
+
+
+@pytest.mark.parametrize(("modality", "name"), ALL)
+def test_rows_do_not_depend_on_the_batch(modality, name, tmp_path):
+    encoder = make_encoder(modality, name)
     loaded = [encoder.load(source) for source in inputs(modality, tmp_path, 9)]
     together = encoder.encode(loaded)
     assert together.shape == (9, encoder.size)
@@ -37,15 +40,16 @@ def test_rows_do_not_depend_on_the_batch(modality, tmp_path):
     assert np.array_equal(encoder.encode(loaded[::-1])[::-1], together)
     alone = np.concatenate([encoder.encode([one]) for one in loaded])
     assert np.array_equal(alone, together)
-    again = make_encoder(modality)
+    again = make_encoder(modality, name)
     assert np.array_equal(again.encode(loaded[3:5]), together[3:5])
 
 
-@pytest.mark.parametrize("modality", ["text", "image", "audio"])
-def test_encoders_name_all_that_the_cache_needs(modality):
-    encoder = make_encoder(modality)
+@pytest.mark.parametrize(("modality", "name"), ALL)
+def test_encoders_name_all_that_the_cache_needs(modality, name):
+    encoder = make_encoder(modality, name)
+    assert make_encoder(modality).name == DEFAULT_ENCODERS[modality]
     assert encoder.modality == modality
-    assert encoder.name == DEFAULT_ENCODERS[modality]
+    assert encoder.name == name
     assert encoder.version
     assert encoder.parameters
     assert make_encoder(modality, encoder.name).parameters == encoder.parameters
@@ -80,6 +84,21 @@ def test_mel_finds_the_band_of_a_tone(tmp_path):
     row = encoder.encode([encoder.load(tmp_path / "a.wav")])[0][:mels]
     centres = librosa.mel_frequencies(mels + 2, fmin=0, fmax=rate / 2)[1:-1]
     assert abs(int(row.argmax()) - int(np.abs(centres - 880).argmin())) <= 1
+
+
+def test_cepstra_are_those_of_librosa_pooled(tmp_path):
+    import librosa
+
+    rate = 22050
+    wave = np.random.default_rng(0).normal(0, 0.1, 30_000).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", wave, rate, subtype="FLOAT")
+    expected = librosa.feature.mfcc(y=wave, sr=rate, n_mfcc=13, n_fft=1024, hop_length=512, n_mels=64, center=False)
+    mean, kept = (make_encoder("audio", name) for name in ("mfcc", "mfcc-time"))
+    np.testing.assert_allclose(mean.encode([mean.load(tmp_path / "a.wav")])[0], expected.mean(1), rtol=1e-4, atol=1e-3)
+    row = kept.encode([kept.load(tmp_path / "a.wav")])[0].reshape(6, 13)
+    np.testing.assert_allclose(row[0], expected.mean(1), rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(row[1], expected.std(1), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(row[2:].mean(0), row[0], rtol=1e-3, atol=1e-3)  # equal spans of the whole
 
 
 @pytest.mark.parametrize(("modality", "name"), [("image", "a.png"), ("audio", "a.wav")])
