@@ -11,7 +11,7 @@ from mmrec.errors import MmrecError
 COMMANDS = {
     "simulate": "write the embedded catalogue: media, ratings and the data card",
     "validate": "list every fault of a catalogue folder",
-    "fetch": "download or convert a real data set into a catalogue",
+    "fetch": "download or convert a real data set, or pre-trained encoders",
     "features": "extract text, picture and sound features",
     "train": "fit a model and save it",
     "recommend": "rank items for a user, or users for a new item",

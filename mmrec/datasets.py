@@ -1,18 +1,20 @@
 """Data sets by name: the embedded one, which is simulated, and real ones, which must be fetched.
 
 To add one, write its module beside ``films.py`` (``fetch`` downloads the source files, ``convert`` writes the
-catalogue folder made of them) and enter it in ``REGISTRY``.
+catalogue folder made of them) and enter it in ``REGISTRY``. Labelled corpora are fetched in the same way, but
+have no users and cannot be opened as a catalogue.
 """
 
 import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 from mmrec.cache import cached_folder
-from mmrec.data import films
+from mmrec.data import corpora, films
 from mmrec.data.catalogue import Catalogue
 from mmrec.errors import InputError, MissingDataError
 from mmrec.files import sha256_file
@@ -37,6 +39,7 @@ class DataSet:
         version: raised when the catalogue made of the same files changes.
         fetch: downloads the source files and returns their folder.
         convert: writes the catalogue (source, target, progress=) and returns counts.
+        reader: for a labelled corpus, which is no catalogue: the function that reads it.
     """
 
     name: str
@@ -48,6 +51,13 @@ class DataSet:
     version: int
     fetch: Callable[..., Path]
     convert: Callable[..., dict[str, int]]
+    reader: str = ""
+
+
+def _corpus(name: str, content: str, megabytes: float, marker: str, reader: str) -> DataSet:
+    """The entry of a labelled corpus. It has no alias, since it is not opened by name."""
+    fetch, convert = partial(corpora.fetch, name), partial(corpora.convert, name)
+    return DataSet(name, name, content, corpora.TERMS[name], megabytes, marker, 1, fetch, convert, reader)
 
 
 REGISTRY = {
@@ -61,7 +71,21 @@ REGISTRY = {
         version=films.VERSION,
         fetch=films.fetch,
         convert=films.convert,
-    )
+    ),
+    corpora.REVIEWS: _corpus(
+        corpora.REVIEWS,
+        "22,641 reviews of clothing with rating and recommendation (a labelled corpus, not a catalogue)",
+        2.4,
+        corpora.REVIEW_FILE,
+        "load_reviews",
+    ),
+    corpora.DIGITS: _corpus(
+        corpora.DIGITS,
+        "3,000 recordings of spoken digits by six speakers (a labelled corpus, not a catalogue)",
+        21.1,
+        "recordings",
+        "load_digits",
+    ),
 }
 
 
@@ -86,6 +110,7 @@ def open_dataset(name_or_folder: str | Path) -> Catalogue:
 
     Raises:
         MissingDataError: no such folder, or a real data set that is not there; the message says how to get it.
+        InputError: the name of a labelled corpus.
         CatalogueError: the folder breaks the data contract.
     """
     from mmrec.data.reader import read_catalogue
@@ -103,10 +128,13 @@ def _folder(name: str) -> Path:
         return _embedded(name.partition(":")[2] or "movies")
     for dataset in REGISTRY.values():
         if name in (dataset.name, dataset.alias):
+            if dataset.reader:
+                reader = f"mmrec.data.corpora.{dataset.reader}()"
+                raise InputError(f"{name} is a labelled corpus without users, not a catalogue: read it with {reader}")
             return _real(dataset)
     folder = Path(name)
     if not folder.is_dir():
-        names = ["embedded", *(dataset.alias for dataset in REGISTRY.values())]
+        names = ["embedded", *(dataset.alias for dataset in REGISTRY.values() if not dataset.reader)]
         raise MissingDataError(f"no folder {name}: give a catalogue folder or one of {', '.join(names)}")
     return folder
 

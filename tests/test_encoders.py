@@ -26,7 +26,13 @@ def inputs(modality: str, folder, count: int) -> list:
     return sources
 
 
-ALL = [(modality, name) for modality, names in REGISTRY.items() for name in names]
+# those with pre-trained weights say whether the weights are there; tests/test_pretrained.py has more about them
+ALL = [
+    (modality, name)
+    for modality, factories in REGISTRY.items()
+    for name, factory in factories.items()
+    if getattr(factory, "available", lambda: True)()
+]
 
 
 @pytest.mark.parametrize(("modality", "name"), ALL)

@@ -7,7 +7,7 @@ from mmrec.data.catalogue import Interactions
 from mmrec.errors import InputError
 from mmrec.models import REGISTRY, load_model, make_model
 
-CONTENT = {"document-literal", "document-user"}
+CONTENT = {"document-literal", "document-user", "fusion"}
 
 
 def make(name):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from mmrec.evaluation.statistics import auc_interval, bootstrap_interval, holm, paired_test
+from mmrec.evaluation.statistics import auc_difference, auc_interval, bootstrap_interval, holm, paired_test
 
 
 def test_intervals_cover_the_mean():
@@ -59,3 +59,14 @@ def test_auc_interval_agrees_with_sklearn_draw_by_draw():
 
 def test_auc_interval_without_dislikes():
     assert np.isnan(auc_interval(np.arange(3), np.ones((1, 3)), np.ones(3, bool), np.random.default_rng(0))).all()
+
+
+def test_auc_difference_is_paired():
+    rng = np.random.default_rng(2)
+    groups, liked = rng.integers(0, 40, 800), rng.random(800) < 0.7
+    better, worse = liked + rng.normal(size=800), liked + 3 * rng.normal(size=800)
+    gap, low, high = auc_difference(groups, better, worse, liked, np.random.default_rng(3), draws=300)
+    assert gap == pytest.approx(roc_auc_score(liked, better) - roc_auc_score(liked, worse))
+    assert 0 < low < gap < high
+    same = auc_difference(groups, better, better, liked, np.random.default_rng(3), draws=50)
+    assert same == (0, 0, 0)

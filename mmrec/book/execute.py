@@ -23,6 +23,9 @@ from mmrec.book.rules import check_parameters, declared_parameters, describe, re
 from mmrec.datasets import OPENED
 from mmrec.files import atomic_write, sha256_file, sha256_json, write_json
 
+ELSEWHERE = ("MMREC_DATA", "MMREC_ENCODERS")
+"""Environment variables that name folders of data and of weights which are not part of the project."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -58,8 +61,8 @@ def plan(project: Project, profile: str, data: dict[str, str], only: tuple[str, 
         used |= set(data) & set(declared)
         check_parameters(path, notebook, given)
         folders = [Path(value) for value in given.values() if isinstance(value, str) and os.path.isdir(value)]
-        if "films" in declared and (root := os.environ.get("MMREC_DATA")):
-            folders.append(Path(root))
+        if "record" in declared:  # shows a recorded run where what it needs is not there
+            folders += [Path(os.environ[name]) for name in ELSEWHERE if os.environ.get(name)]
         key = sha256_json([sha256_file(path), given, code, data_hash(folders)])
         if not only or number in only:
             jobs.append(Job(path, given, key, _minutes(notebook)))

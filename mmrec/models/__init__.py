@@ -14,6 +14,7 @@ REGISTRY = {
     "ease": "mmrec.models.ease:EASE",
     "document-literal": "mmrec.models.document:LiteralReading",
     "document-user": "mmrec.models.document:UserReading",
+    "fusion": "mmrec.models.fusion:FusionRecommender",
 }
 
 

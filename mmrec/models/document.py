@@ -17,7 +17,7 @@ from mmrec.data.catalogue import MODALITIES, Interactions
 from mmrec.errors import InputError
 from mmrec.features.table import Features
 from mmrec.models.base import Recommender
-from mmrec.models.networks import DocumentNetwork, Trainer
+from mmrec.models.networks import DocumentNetwork, Trainer, fix_chance
 from mmrec.models.preprocessing import Preprocessor
 from mmrec.models.sampling import TrainingBatches
 
@@ -67,7 +67,7 @@ class LiteralReading(Recommender):
         if features is None or not features.modalities:
             raise InputError(f"{self.name} needs features of at least one modality: run 'mmrec features' first")
         options = self.settings
-        _fix_chance(options["seed"])
+        fix_chance(options["seed"])
         rng = np.random.default_rng(options["seed"])
 
         self.preprocessor = Preprocessor.fit(features, train)
@@ -166,12 +166,3 @@ class UserReading(LiteralReading):
 
     name = "document-user"
     with_user = True
-
-
-def _fix_chance(seed: int) -> None:
-    """Make training repeat itself to the bit (see also ``networks._sum``)."""
-    keras.utils.set_random_seed(seed)
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow
-
-        tensorflow.config.experimental.enable_op_determinism()

@@ -15,9 +15,12 @@ from mmrec.models.base import Recommender
 SOURCES = (
     "models/",
     "features/",
+    "pretrained/",
     "data/catalogue.py",
+    "data/download.py",
     "text.py",
     "fusion.py",
+    "fusion_forms.py",
     "scorer.py",
     "errors.py",
     "files.py",

@@ -132,6 +132,15 @@ class DocumentNetwork(keras.Model):
         return ops.convert_to_numpy(ops.reshape(ops.sigmoid(logit), (users, count)))  # (B, I)
 
 
+def fix_chance(seed: int) -> None:
+    """Make training repeat itself to the bit (see also ``_sum``)."""
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        tensorflow.config.experimental.enable_op_determinism()
+
+
 def _sum(terms: list[Any]) -> Any:
     """The terms' sum, always in one order.
 

@@ -1,0 +1,217 @@
+"""Recommenders that differ in how they fuse; everything else about them is the same.
+
+Chapter: ``notebooks/05-fusion.ipynb``. Source: sections 3.2.2 and 4.2 of the document, formulas (1), (4) and (5).
+"""
+
+from copy import copy
+from typing import Any, ClassVar, Self
+
+import keras
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from mmrec.data.catalogue import LIKE_THRESHOLD, MODALITIES, Interactions
+from mmrec.errors import InputError
+from mmrec.features.table import Features
+from mmrec.models.base import Recommender
+from mmrec.models.fusion_network import FORMS, TasteBatches, TasteNetwork, TasteTrainer
+from mmrec.models.networks import fix_chance
+from mmrec.models.preprocessing import Preprocessor
+
+USERS_AT_ONCE = 1024
+TARGETS = ("like", "list")
+
+
+class FusionRecommender(Recommender):
+    """R = sigma(p_u . q_i + b_i) from fused items and from people's ratings of them; see ``TasteNetwork``.
+
+    Args:
+        fusion: one of ``FORMS``.
+        target: what ``scores`` are: the chance that an item is chosen and liked ("list", for ranked lists) or that it
+            is liked once it is rated ("like", for AUC and log loss). One training learns both; see ``aim``.
+        embedding_size: d, length of items and people.
+        units: length of F_fusion.
+        hidden_units: length of the layer that people pass through.
+        epochs, batch_size, learning_rate: of the Adam optimiser; a batch is so many people.
+        l2: weight of the squared norm of the weights.
+        dropout: share of the people's layer that is dropped in training.
+        drawn: share of the unrated items drawn for each person and step.
+        auxiliary_weight: of the losses of the modalities' own outputs ("mimo").
+        modality_dropout: share of the items' modalities left out in training, so that the model learns to do without.
+        identity_dropout: share of the items' own vectors left out, so that it learns to do with new items.
+        absent: what stands for an absent modality: "zero" with a mask, "mean", or a "learned" vector.
+        identity: give items vectors of their own; without, the model knows items by their content alone.
+        seed: of initial weights and of all that is drawn or left out.
+    """
+
+    name = "fusion"
+    needs_features = True
+    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"epochs": (40, 80)}
+
+    def __init__(
+        self,
+        fusion: str = "network",
+        target: str = "list",
+        embedding_size: int = 32,
+        units: int = 64,
+        hidden_units: int = 64,
+        epochs: int = 80,
+        batch_size: int = 128,
+        learning_rate: float = 3e-3,
+        l2: float = 2e-4,
+        dropout: float = 0.5,
+        drawn: float = 0.1,
+        auxiliary_weight: float = 0.3,
+        modality_dropout: float = 0.2,
+        identity_dropout: float = 0.3,
+        absent: str = "zero",
+        identity: bool = True,
+        seed: int = 0,
+    ) -> None:
+        settings = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
+        super().__init__(**settings)
+        if fusion not in FORMS:
+            raise InputError(f"fusion {fusion!r}: choose from {', '.join(FORMS)}")
+        if target not in TARGETS:
+            raise InputError(f"target {target!r}: choose from {', '.join(TARGETS)}")
+
+    def _fit(self, train: Interactions, features: Features | None) -> None:
+        if features is None or not features.modalities:
+            raise InputError(f"{self.name} needs features of at least one modality: run 'mmrec features' first")
+        options, implicit = self.settings, train.is_implicit()
+        fix_chance(options["seed"])
+        self.preprocessor = Preprocessor.fit(features, train)
+        tables, present = self._inputs(features)
+        self.known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        self.history = train
+        levels = np.unique(train.rating)[1:]
+        if len(levels) > 10:
+            levels = np.array([LIKE_THRESHOLD])
+        self.levels = levels[: 0 if implicit else None].astype(np.float32)  # (L,)
+        self._build(train.items)
+        has = present[self.known] > 0
+        self.network.fill.adapt([table[self.known] for table in tables.values()], has)
+        trainer = TasteTrainer(
+            self.network,
+            tables,
+            present,
+            self.known,
+            self.levels,
+            like=0.5 if implicit else LIKE_THRESHOLD,
+            liking=0.0 if implicit else 1.0,
+            auxiliary_weight=options["auxiliary_weight"],
+            modality_dropout=options["modality_dropout"],
+            identity_dropout=options["identity_dropout"],
+            seed=options["seed"],
+        )
+        trainer.compile(optimizer=keras.optimizers.Adam(options["learning_rate"]), jit_compile=False)
+        # Variables that are first made while a step is traced are traced twice, and their graphs never freed.
+        trainer.optimizer.build(trainer.trainable_variables)
+        batches = TasteBatches(
+            *self._ratings(train),
+            batch_size=options["batch_size"],
+            drawn=options["drawn"],
+            rng=np.random.default_rng(options["seed"]),
+        )
+        trainer.fit(batches, epochs=options["epochs"], verbose=0, shuffle=False)
+        self._read(features)
+
+    def aim(self, target: str) -> Self:
+        """The same fitted model with other ``scores``: "like" or "list"."""
+        other = copy(self)
+        other.settings = {**self.settings, "target": target}
+        return other
+
+    def use(self, features: Features) -> Self:
+        """The same fitted model, its items and people read off other features: of fewer modalities, say."""
+        other = copy(self)
+        other._read(features)
+        return other
+
+    def _inputs(self, features: Features) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Tables (I, d_m) and which are present, (I, m), of the modalities learned from, in the canonical order."""
+        made = self.preprocessor.tables(features)
+        tables = {name: made[name] for name in MODALITIES if name in made}
+        columns = [MODALITIES.index(name) for name in tables]
+        return tables, features.present[:, columns].astype(np.float32)
+
+    def _ratings(self, train: Interactions) -> tuple[csr_matrix, csr_matrix]:
+        """Stars and ratings about 0, each (U, I) sparse; feedback without grades counts 1."""
+        shape, at = (train.users, train.items), (train.user, train.item)
+        stars = train.rating.astype(np.float32)
+        if train.is_implicit():
+            return csr_matrix((np.ones_like(stars), at), shape), csr_matrix((np.ones_like(stars), at), shape)
+        scaled = (stars - stars.mean()) / max(float(stars.std()), 1e-6)
+        return csr_matrix((stars, at), shape), csr_matrix((scaled.astype(np.float32), at), shape)
+
+    def _build(self, items: int) -> None:
+        named = ("fusion", "embedding_size", "units", "hidden_units", "dropout", "l2", "absent", "identity")
+        self.network = TasteNetwork(
+            sizes={name: self.preprocessor.sizes[name] for name in MODALITIES if name in self.preprocessor.sizes},
+            items=items,
+            levels=len(self.levels),
+            **{name: self.settings[name] for name in named},
+        )
+        self.network.build()
+
+    def _read(self, features: Features) -> None:
+        """What scoring needs: people (2, U, T d), items (I, T d) and their biases (I, 2)."""
+        tables, present = self._inputs(features)
+        items = np.arange(len(self.known), dtype=np.int32)
+        z, q, b, _ = self.network.items(tables, present, items, self.known[:, None].astype(np.float32))
+        stars, rated = self._ratings(self.history)
+        met = (stars > 0).astype(np.float32)
+        people = [
+            np.asarray(self.network.people(rated[at].toarray(), met[at].toarray(), z))
+            for at in (slice(start, start + USERS_AT_ONCE) for start in range(0, stars.shape[0], USERS_AT_ONCE))
+        ]
+        self.people, self.items, self.bias = np.concatenate(people, axis=1), np.asarray(q), np.asarray(b)
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        """(B, I) float32 in (0, 1)."""
+        return self._rate(users, self.items, self.bias)
+
+    def new_item_scores(self, users: np.ndarray, features: Features) -> np.ndarray:
+        """(B, n) float32: the same for items that are not in the catalogue, from their features alone.
+
+        Args:
+            users: (B,) user indices.
+            features: of the n new items, made by the encoders that the model was trained with.
+        """
+        tables, present = self._inputs(features)
+        nobody = np.zeros(len(present), np.int32)
+        _, q, b, _ = self.network.items(tables, present, nobody, np.zeros((len(present), 1), np.float32))
+        return self._rate(users, np.asarray(q), np.asarray(b))
+
+    def _rate(self, users: np.ndarray, items: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        head = TARGETS.index(self.settings["target"]) if len(self.levels) else 1  # ones alone say nothing of liking
+        logits = self.people[head][np.asarray(users, np.int64)] @ items.T + bias[:, head]  # (B, n)
+        if head == 0:
+            level = min(int(np.searchsorted(self.levels, LIKE_THRESHOLD)), len(self.levels) - 1)
+            logits = logits + np.asarray(self.network.cuts)[level]
+        return (1 / (1 + np.exp(-logits.astype(np.float64)))).astype(np.float32)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Weights, what preprocessing learned, the ratings that people are read off, and what scoring needs."""
+        weights = {f"weight/{at:03d}": np.asarray(value) for at, value in enumerate(self.network.get_weights())}
+        learned = {f"preprocessor/{key}": value for key, value in self.preprocessor.state().items()}
+        rows = {name: getattr(self.history, name) for name in ("user", "item", "rating")}
+        history = {f"history/{name}": value for name, value in rows.items()}
+        own = {name: getattr(self, name) for name in ("people", "items", "bias", "known", "levels")}
+        return {**weights, **learned, **history, **own}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Rebuild the network from ``state``; scores are the same to the bit."""
+
+        def part(prefix: str) -> dict[str, np.ndarray]:
+            return {key.removeprefix(prefix): state[key] for key in sorted(state) if key.startswith(prefix)}
+
+        self.preprocessor = Preprocessor.restore(part("preprocessor/"))
+        for name in ("people", "items", "bias", "known", "levels"):
+            setattr(self, name, state[name])
+        rows = part("history/")
+        nowhere = np.zeros(len(rows["user"]), np.int64)
+        shape = self.people.shape[1], len(self.items)
+        self.history = Interactions(rows["user"], rows["item"], rows["rating"], nowhere, nowhere - 1, *shape)
+        self._build(len(self.items))
+        self.network.set_weights(list(part("weight/").values()))

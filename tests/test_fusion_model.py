@@ -1,0 +1,171 @@
+"""The fusion models: every form and subset fits, questions are asked as said, and use with less is what it claims."""
+
+import numpy as np
+import pytest
+from conftest import random_interactions
+
+from mmrec.data.catalogue import LIKE_THRESHOLD, Interactions
+from mmrec.errors import InputError
+from mmrec.models import load_model
+from mmrec.models.fusion import FusionRecommender
+from mmrec.models.fusion_network import FORMS, TasteBatches, TasteNetwork, TasteTrainer, equal_units
+from mmrec.models.preprocessing import Preprocessor
+
+SMALL = {"epochs": 1, "batch_size": 16, "embedding_size": 4, "units": 4, "hidden_units": 6}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_fits_saves_and_repeats(form, interactions, features, tmp_path):
+    train = interactions.take(interactions.item < 35)
+    model = FusionRecommender(form, **SMALL).fit(train, features)
+    users = np.arange(5)
+    for target in ("like", "list"):
+        scores = model.aim(target).scores(users)
+        assert ((scores > 0) & (scores < 1)).all()
+    model.save(tmp_path / "m")
+    loaded = load_model(tmp_path / "m")
+    assert np.array_equal(loaded.aim("like").scores(users), model.aim("like").scores(users))
+    less = features.only("text", "audio")
+    assert np.array_equal(loaded.use(less).scores(users), model.use(less).scores(users))
+    assert not np.array_equal(model.use(less).scores(users), model.scores(users))
+    assert np.array_equal(FusionRecommender(form, **SMALL).fit(train, features).scores(users), model.scores(users))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("text",), ("image",), ("audio",), ("text", "image"), ("text", "audio"), ("image", "audio")],
+)
+def test_any_subset_can_be_learned_from_and_used(names, interactions, features):
+    model = FusionRecommender("mimo", **SMALL).fit(interactions, features.only(*names))
+    assert np.isfinite(model.scores(np.arange(3))).all()
+    assert np.isfinite(model.use(features.only(names[0])).scores(np.arange(3))).all()
+
+
+@pytest.mark.parametrize("absent", ["zero", "mean", "learned"])
+def test_absent_modalities(absent, interactions, features):
+    model = FusionRecommender("gated", absent=absent, **SMALL).fit(interactions, features)
+    vectors = [np.asarray(vector) for vector in model.network.fill.vectors]
+    if absent == "zero":
+        assert not any(vector.any() for vector in vectors)
+    if absent == "mean":
+        table = model.preprocessor.tables(features)["audio"]
+        np.testing.assert_allclose(vectors[2], table[features.mask("audio")].mean(axis=0), rtol=1e-5)
+    if absent == "learned":
+        assert all(vector.any() for vector in vectors)
+
+
+def test_a_new_item_scores_as_the_same_item_that_nobody_rated(interactions, features):
+    train = interactions.take(interactions.item != 7)
+    model = FusionRecommender(**SMALL).fit(train, features)
+    users = np.arange(4)
+    np.testing.assert_allclose(model.new_item_scores(users, features)[:, 7], model.scores(users)[:, 7], rtol=1e-6)
+    assert not np.allclose(model.new_item_scores(users, features)[:, 8], model.scores(users)[:, 8])
+
+
+def test_people_are_pooled_as_formula_1_says(interactions, features):
+    model = FusionRecommender("late", **SMALL).fit(interactions, features)
+    network, rng = model.network, np.random.default_rng(0)
+    rated, met = rng.normal(size=(3, 40)).astype("float32"), (rng.random((3, 40)) < 0.5).astype("float32")
+    rated *= met
+    z = rng.normal(size=(40, 12)).astype("float32")
+    got = np.asarray(network.people(rated, met, z))
+    for person in range(3):
+        scale = np.sqrt(1 + met[person].sum())
+        profile = np.stack([rated[person] @ z, met[person] @ z]) / scale  # (2, 12)
+        for part in range(3):
+            x = profile[:, 4 * part : 4 * part + 4].ravel()
+            w, b = (np.asarray(value) for value in network.taste[part].weights)
+            v, c = (np.asarray(value) for value in network.person[part].weights)
+            expected = (np.maximum(x @ w + b, 0) @ v + c).reshape(2, 4)
+            np.testing.assert_allclose(got[:, person, 4 * part : 4 * part + 4], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_batches_hold_back_what_they_ask_about():
+    from scipy.sparse import csr_matrix
+
+    some = random_interactions()
+    train = some.take(some.item < 35)
+    stars = csr_matrix((train.rating, (train.user, train.item)), (train.users, train.items))
+    rated = csr_matrix((train.rating - 3.5, (train.user, train.item)), (train.users, train.items))
+    batches = TasteBatches(stars, rated, batch_size=7, drawn=0.3, rng=np.random.default_rng(0))
+    people = 0
+    for index in range(len(batches)):
+        users = batches.order[7 * index : 7 * index + 7]
+        (inputs,) = batches[index]
+        people += len(users)
+        true = stars[users].toarray()
+        row, item, given = (inputs[name] for name in ("row", "item", "stars"))
+        np.testing.assert_array_equal(given, true[row, item])  # a rating held back, or 0 where there is none
+        assert (item < 35).all()  # nobody is asked about what nobody rated
+        assert not inputs["met"][row, item].any()
+        held = np.zeros_like(true)
+        held[row[given > 0], item[given > 0]] = 1
+        np.testing.assert_array_equal(inputs["met"], (true > 0) - held)
+        np.testing.assert_array_equal(inputs["rated"], (true - 3.5) * inputs["met"])
+    assert people == train.users
+
+
+def test_the_loss_is_the_one_described(interactions, features):
+    """Against plain loops: a level for each rating held back, and likes against drawn items that have a row."""
+    train = interactions.take(interactions.item < 35)
+    preprocessor = Preprocessor.fit(features, train)
+    tables, known = preprocessor.tables(features), np.bincount(train.item, minlength=40) > 0
+    network = TasteNetwork(
+        sizes=preprocessor.sizes, items=40, levels=4, fusion="network", embedding_size=4, units=4, hidden_units=6,
+        dropout=0, l2=0, absent="zero", identity=True,
+    )  # fmt: skip
+    network.build()
+    levels = np.array([2, 3, 4, 5], np.float32)
+    network.cuts.assign([0.3, 0.1, -0.2, -0.4])
+    trainer = TasteTrainer(
+        network, tables, features.present, known, levels, like=LIKE_THRESHOLD, liking=0.7, auxiliary_weight=0,
+        modality_dropout=0, identity_dropout=0, seed=0,
+    )  # fmt: skip
+    rng = np.random.default_rng(1)
+    met = (rng.random((3, 40)) < 0.2).astype("float32")
+    rated = rng.normal(size=(3, 40)).astype("float32") * met
+    row, item = rng.integers(0, 3, 50), rng.integers(0, 35, 50)
+    stars = rng.integers(0, 6, 50).astype("float32")
+    got = float(trainer({"rated": rated, "met": met, "row": row, "item": item, "stars": stars}))
+    place = np.arange(40, dtype=np.int32)
+    z, q, b, _ = network.items(tables, features.present.astype("float32"), place, known[:, None].astype("float32"))
+    p = np.asarray(network.people(rated, met, z))
+    logits = np.einsum("hpd,id->hpi", p, np.asarray(q)) + np.asarray(b).T[:, None]
+    liking, choosing = [], []
+    for person, asked, given in zip(row, item, stars, strict=True):
+        like = given >= LIKE_THRESHOLD
+        if given:
+            cuts = logits[0, person, asked] + np.asarray(network.cuts)
+            each = [np.logaddexp(0, -cut if given >= level else cut) for cut, level in zip(cuts, levels, strict=True)]
+            liking.append(sum(each))
+        if like or not given:
+            choosing.append(np.logaddexp(0, (-1 if like else 1) * logits[1, person, asked]))
+    assert got == pytest.approx(0.7 * np.mean(liking) + np.mean(choosing), rel=1e-4)
+
+
+def test_implicit_feedback_asks_only_what_is_chosen(features):
+    some = random_interactions()
+    ones = Interactions(
+        some.user, some.item, np.ones_like(some.rating), some.timestamp, some.row, some.users, some.items
+    )
+    model = FusionRecommender(**SMALL).fit(ones, features)
+    assert np.array_equal(model.aim("like").scores(np.arange(3)), model.scores(np.arange(3)))
+
+
+def test_equal_units_keep_to_the_budget():
+    sizes = {"text": 50, "image": 30, "audio": 10}
+    for form in FORMS[1:]:
+        assert equal_units(form, sizes, 8000) > 0
+    wide, narrow = (equal_units("network", sizes, budget) for budget in (8000, 2000))
+    assert wide > narrow
+
+
+@pytest.mark.parametrize("settings", [{"fusion": "magic"}, {"target": "magic"}])
+def test_unknown_choices_are_named(settings):
+    with pytest.raises(InputError, match="magic"):
+        FusionRecommender(**settings)
+
+
+def test_features_are_needed(interactions):
+    with pytest.raises(InputError, match="needs features"):
+        FusionRecommender().fit(interactions)
