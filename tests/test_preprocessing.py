@@ -60,3 +60,10 @@ def test_state_goes_round(interactions, table):
     again = Preprocessor.restore(fitted.state())
     for name, block in fitted.tables(table).items():
         np.testing.assert_array_equal(again.tables(table)[name], block)
+
+
+def test_without_scaling_the_features_are_as_they_were(interactions, table):
+    fitted = Preprocessor.fit(table, interactions.take(interactions.item < 35))
+    plain = fitted.tables(table, scale=False)
+    np.testing.assert_array_equal(plain["text"], table.blocks["text"][:, fitted.words])
+    np.testing.assert_array_equal(plain["image"], table.blocks["image"])

@@ -41,6 +41,7 @@ class FusionRecommender(Recommender):
         identity_dropout: share of the items' own vectors left out, so that it learns to do with new items.
         absent: what stands for an absent modality: "zero" with a mask, "mean", or a "learned" vector.
         identity: give items vectors of their own; without, the model knows items by their content alone.
+        scale: bring each modality to about unit length (see ``Preprocessor``); without, features enter as they are.
         seed: of initial weights and of all that is drawn or left out.
     """
 
@@ -66,6 +67,7 @@ class FusionRecommender(Recommender):
         identity_dropout: float = 0.3,
         absent: str = "zero",
         identity: bool = True,
+        scale: bool = True,
         seed: int = 0,
     ) -> None:
         settings = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
@@ -130,7 +132,7 @@ class FusionRecommender(Recommender):
 
     def _inputs(self, features: Features) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Tables (I, d_m) and which are present, (I, m), of the modalities learned from, in the canonical order."""
-        made = self.preprocessor.tables(features)
+        made = self.preprocessor.tables(features, self.settings["scale"])
         tables = {name: made[name] for name in MODALITIES if name in made}
         columns = [MODALITIES.index(name) for name in tables]
         return tables, features.present[:, columns].astype(np.float32)

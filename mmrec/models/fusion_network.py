@@ -285,7 +285,8 @@ class TasteTrainer(keras.Model):
         item, stars = inputs["item"], inputs["stars"]  # (B,), (B,)
         every = q[None] if auxiliary is None else ops.concatenate([q[None], auxiliary], axis=0)  # (1 + m, I, d)
         person = ops.take(p, inputs["row"], axis=1)  # (2, B, d)
-        logits = ops.einsum("hbd,abd->ahb", person, ops.take(every, item, axis=1))  # (1 + m, 2, B)
+        asked = ops.take(every, item, axis=1)  # (1 + m, B, d)
+        logits = ops.sum(person[None] * asked[:, None], axis=-1)  # (1 + m, 2, B)
         logits = logits + ops.transpose(ops.take(b, item, axis=0))  # (1 + m, 2, B)
         loss = self._loss(logits[0], stars, ops.ones_like(stars))
         if auxiliary is None:

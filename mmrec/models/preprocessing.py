@@ -63,15 +63,17 @@ class Preprocessor:
         """(n, V) word counts -> (n, V') weighted, of unit length."""
         return normalize(csr_matrix(counts[:, self.words]).log1p() @ diags(self.idf)).toarray()
 
-    def tables(self, features: Features) -> dict[str, np.ndarray]:
-        """Modality -> (n, d) float32, scaled; zero where the modality is absent."""
+    def tables(self, features: Features, scale: bool = True) -> dict[str, np.ndarray]:
+        """Modality -> (n, d) float32, scaled unless told not to; zero where the modality is absent."""
         tables = {}
         for name in self.sizes:
             if name not in features.blocks:
                 tables[name] = np.zeros((len(features.item_ids), self.sizes[name]), np.float32)
                 continue
             block = features.blocks[name]  # (n, d)
-            if name in self.mean:
+            if not scale:
+                block = block[:, self.words] if name == "text" and self.words is not None else block
+            elif name in self.mean:
                 block = (block - self.mean[name]) / self.deviation[name] / np.sqrt(block.shape[1])
             else:
                 block = self._weigh(block)
