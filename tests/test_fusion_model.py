@@ -62,6 +62,18 @@ def test_a_new_item_scores_as_the_same_item_that_nobody_rated(interactions, feat
     assert not np.allclose(model.new_item_scores(users, features)[:, 8], model.scores(users)[:, 8])
 
 
+def test_people_can_be_read_off_newer_ratings(interactions, features):
+    model = FusionRecommender(**SMALL).fit(interactions, features)
+    before = model.scores(np.arange(4))
+    half = interactions.take(interactions.user != 2)
+    heard = model.hear(half, features)
+    after = heard.scores(np.arange(4))
+    assert np.array_equal(after[[0, 1, 3]], before[[0, 1, 3]])
+    assert not np.array_equal(after[2], before[2])
+    assert np.array_equal(model.scores(np.arange(4)), before)  # the first model stays as it was
+    assert (heard.recommend(np.array([2]), k=40)[0] >= 0).all()
+
+
 def test_people_are_pooled_as_formula_1_says(interactions, features):
     model = FusionRecommender("late", **SMALL).fit(interactions, features)
     network, rng = model.network, np.random.default_rng(0)

@@ -130,6 +130,16 @@ class FusionRecommender(Recommender):
         other._read(features)
         return other
 
+    def hear(self, ratings: Interactions, features: Features) -> Self:
+        """The same fitted model, people read off other ratings of theirs, newer ones say; no weight changes.
+
+        What people have rated in them is left out of their lists.
+        """
+        other = copy(self)
+        other.history, other._train, other._seen = ratings, ratings, ratings.matrix()
+        other._read(features)
+        return other
+
     def _inputs(self, features: Features) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Tables (I, d_m) and which are present, (I, m), of the modalities learned from, in the canonical order."""
         made = self.preprocessor.tables(features, self.settings["scale"])
