@@ -1,0 +1,20 @@
+"""The listing of section 5, rebuilt in own words with one switch for each of its faults; notebooks/12-listing.ipynb."""
+
+from mmrec.audit.faults import FAULTS, Fault, Faults
+from mmrec.audit.pipeline import Audit, Result, run
+from mmrec.audit.symptoms import when_run
+from mmrec.audit.table import AS_IT_STANDS, accumulated, alone, combined
+
+__all__ = [
+    "AS_IT_STANDS",
+    "FAULTS",
+    "Audit",
+    "Fault",
+    "Faults",
+    "Result",
+    "accumulated",
+    "alone",
+    "combined",
+    "run",
+    "when_run",
+]

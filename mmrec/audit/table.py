@@ -1,0 +1,51 @@
+"""The audit's table: the faults mended one after the other, and each alone among mended parts."""
+
+import pandas as pd
+
+from mmrec.audit.faults import FAULTS, Faults
+from mmrec.audit.pipeline import Audit, Result
+from mmrec.audit.symptoms import when_run
+
+AS_IT_STANDS = "the listing as it stands"
+
+
+def accumulated(audit: Audit) -> dict[str, Result]:
+    """Name -> result with that fault and all before it mended; first the listing as it stands."""
+    faults = Faults.everything()
+    results = {AS_IT_STANDS: audit.run(faults)}
+    for fault in FAULTS:
+        faults = faults.mended(fault.name)
+        results[fault.name] = audit.run(faults)
+    return results
+
+
+def alone(audit: Audit) -> dict[str, Result]:
+    """Name -> result with that fault in force and all others mended."""
+    return {fault.name: audit.run(Faults(**{fault.name: True})) for fault in FAULTS}
+
+
+def combined(audit: Audit) -> pd.DataFrame:
+    """A row a fault: what mending it in turn brings, and what it alone does to the mended pipeline.
+
+    Columns: fault, when run (error text or wrong figure), mending; then "in turn" and "alone": AUC, NDCG@20 and what
+    the pipeline reports of itself. NaN where it does not run.
+    """
+    in_turn, one, seen = accumulated(audit), alone(audit), when_run(audit)
+    rows = []
+    for fault in FAULTS:
+        after, only = in_turn[fault.name], one[fault.name]
+        rows.append(
+            {
+                "fault": fault.what,
+                "when run": seen[fault.name],
+                "mending": fault.mending,
+                **_figures("in turn", after),
+                **_figures("alone", only),
+            }
+        )
+    return pd.DataFrame(rows, index=pd.Index([fault.name for fault in FAULTS], name="switch"))
+
+
+def _figures(when: str, result: Result) -> dict[str, float | str]:
+    reported = f"{result.measure} {result.reported:.3f}" if result.measure else ""
+    return {f"AUC, {when}": result.auc, f"NDCG@20, {when}": result.ndcg, f"reported, {when}": reported}
