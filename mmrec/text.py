@@ -4,9 +4,11 @@ f(d_i) in R^V counts the words of text i (``count_words``); w_i is its weight (`
 """
 
 import logging
+import math
 import re
 import unicodedata
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -85,6 +87,37 @@ def inverse_document_frequency(counts: csr_matrix, rows: np.ndarray | None = Non
     fitted = counts if rows is None else counts[rows]  # (n', V)
     frequency = np.asarray((fitted > 0).sum(axis=0)).ravel()  # (V,)
     return (np.log((1 + fitted.shape[0]) / (1 + frequency)) + 1).astype(np.float32)  # (V,)
+
+
+def keywords(texts: Sequence[str], k: int = 5, corpus: Sequence[str] | None = None) -> list[list[str]]:
+    """The k words that tell a text from the others: those with the largest count times inverse document frequency.
+
+    Args:
+        texts: n texts, Chinese, English or both.
+        k: words for each text at most; of equal ones, those that come first in the text.
+        corpus: the texts that the document frequency is counted in (the training texts); ``texts`` when None.
+
+    Returns:
+        n lists, the most telling word first; an empty list for a text without words.
+
+    Reference: Sparck Jones (1972), A statistical interpretation of term specificity.
+
+    >>> keywords(["the robot", "the cowboy", "the kiss"], 1)
+    [['robot'], ['cowboy'], ['kiss']]
+    """
+    if k < 1:
+        raise InputError(f"k is {k}: give 1 or more")
+    cut = [tokenise(text) for text in texts]
+    others = cut if corpus is None else [tokenise(text) for text in corpus]
+    frequency = Counter(word for words in others for word in set(words))
+
+    def telling(words: list[str]) -> list[str]:
+        value = {
+            word: n * (math.log((1 + len(others)) / (1 + frequency[word])) + 1) for word, n in Counter(words).items()
+        }
+        return sorted(value, key=lambda word: -value[word])[:k]  # sorting keeps the order of equal ones
+
+    return [telling(words) for words in cut]
 
 
 def weights(

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from conftest import DTYPES, SEEDS, assert_every_weight_learns, assert_survives_saving, random_shape
 
-from mmrec.text import BagOfWords, count_words, inverse_document_frequency, tokenise, weights
+from mmrec.errors import InputError
+from mmrec.text import BagOfWords, count_words, inverse_document_frequency, keywords, tokenise, weights
 
 
 def test_tokenise():
@@ -74,3 +75,20 @@ def test_unit_length():
 
 def test_pairs_of_words():
     assert count_words(["a b c"], 4096, ngram=2).sum() == 5  # a, b, c, a b, b c
+
+
+def test_keywords():
+    texts = ["the robot and a star", "the kiss", "", "电影、科幻", "电影、爱情、爱情", "12 34"]
+    got = keywords(texts, 2)
+    assert got[0] == ["robot", "and"]  # "the" is in two texts; the rest is equal and comes as it stands
+    assert got[1] == ["kiss", "the"]
+    assert got[2] == []
+    assert got[3][0] == "科幻"
+    assert got[4][0] == "爱情"
+    tokens = [tokenise(text) for text in texts]
+    for words, best in zip(tokens, keywords(texts, 1), strict=True):
+        value = {w: words.count(w) * (np.log(7 / (1 + sum(w in other for other in tokens))) + 1) for w in words}
+        assert [value[word] for word in best] == sorted(value.values())[-1:]
+    assert keywords(["red star"], 1, corpus=["red", "red", "star"]) == [["star"]]
+    with pytest.raises(InputError, match="k is 0"):
+        keywords(texts, 0)

@@ -10,6 +10,7 @@ from mmrec.models.base import Recommender, read_record
 REGISTRY = {
     "chance": "mmrec.models.chance:Chance",
     "popularity": "mmrec.models.popularity:Popularity",
+    "content": "mmrec.models.profile:ContentProfile",
     "mf": "mmrec.models.factorisation:MatrixFactorisation",
     "ease": "mmrec.models.ease:EASE",
     "document-literal": "mmrec.models.document:LiteralReading",

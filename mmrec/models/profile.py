@@ -1,0 +1,167 @@
+r"""The content-based baseline: formula (1) pools what a person liked, and the cosine ranks what resembles it.
+
+The user's profile is $X_u = \sum_i f(d_i) w_i$ over the person's items; the score of an item j is
+$\cos(X_u, f(d_j))$. Explained in notebooks/02-text.ipynb.
+
+Reference: Lops, de Gemmis and Semeraro (2011), Content-based recommender systems: state of the art and trends.
+"""
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from mmrec.data.catalogue import MODALITIES, Interactions
+from mmrec.errors import InputError
+from mmrec.features.table import Features
+from mmrec.models.base import Recommender
+from mmrec.models.preprocessing import Preprocessor
+from mmrec.text import weights
+
+WEIGHTINGS = ("uniform", "recency", "rating", "learned")
+_TEXTS = 16  # liked items that a profile is pooled from while weights are learned
+_SHARPNESS = 10.0  # cosines are at most 1: too little for a softmax over a batch
+
+
+class ContentProfile(Recommender):
+    """Cosine of the user's weighted profile with the item's features, from one modality.
+
+    An item without the modality, and a person without a liked item that has it, score 0 throughout.
+
+    Args:
+        modality: "text", "image" or "audio".
+        weighting: w_i of formula (1): "uniform", "recency" (halves with every ``half_life``), "rating" (over all rated
+            items, the rating minus the person's mean: what was disliked pushes away) or "learned" (softmax of
+            f(d_i) . v, by the layer ``BagOfWords``, with v trained to tell what else the person liked).
+        scaled: scale features as for the networks (``Preprocessor``: words by their inverse document frequency, other
+            columns to mean 0 and deviation 1); else take them as they are. Each item has unit length in both cases.
+        half_life: in days.
+        epochs, batch_size, learning_rate, seed: of learning v.
+    """
+
+    name = "content"
+    needs_features = True
+
+    def __init__(
+        self,
+        modality: str = "text",
+        weighting: str = "uniform",
+        scaled: bool = True,
+        half_life: float = 180.0,
+        epochs: int = 4,
+        batch_size: int = 256,
+        learning_rate: float = 0.02,
+        seed: int = 0,
+    ) -> None:
+        if modality not in MODALITIES:
+            raise InputError(f"modality {modality!r}: choose from {', '.join(MODALITIES)}")
+        if weighting not in WEIGHTINGS:
+            raise InputError(f"weighting {weighting!r}: choose from {', '.join(WEIGHTINGS)}")
+        settings = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
+        super().__init__(**settings)
+
+    def _fit(self, train: Interactions, features: Features | None) -> None:
+        modality = self.settings["modality"]
+        if features is None or modality not in features.modalities:
+            raise InputError(f"{self.name} needs {modality} features: run 'mmrec features' first, or choose another")
+        if not self.settings["scaled"]:
+            table = features.blocks[modality].astype(np.float32)  # (I, d)
+        else:
+            only = features.only(modality)
+            table = Preprocessor.fit(only, train).tables(only)[modality]  # (I, d)
+        self.items = _unit(table)  # (I, d)
+        self.profiles = _unit(self._weights(train) @ self.items)  # (U, d)
+
+    def _weights(self, train: Interactions) -> csr_matrix:
+        """(U, I): w_i of each person's items."""
+        kind = self.settings["weighting"]
+        rows = train if kind == "rating" and not train.is_implicit() else train.likes()
+        rows = rows.take(self.items[rows.item].any(axis=1))  # the others have nothing to pool
+        value = np.ones(len(rows), np.float32)  # (n,)
+        attention = np.exp(self.items @ self._query(rows)) if kind == "learned" else None  # (I,)
+        by_user = np.argsort(rows.user, kind="stable")
+        for part in np.split(by_user, np.flatnonzero(np.diff(rows.user[by_user])) + 1):
+            if attention is not None:
+                value[part] = attention[rows.item[part]] / attention[rows.item[part]].sum()
+            elif kind == "recency":
+                half_life = self.settings["half_life"] * 86400
+                value[part] = weights(kind, timestamps=rows.timestamp[part], half_life=half_life)
+            elif kind == "rating" and not train.is_implicit():
+                value[part] = weights(kind, ratings=rows.rating[part])
+        return csr_matrix((value, (rows.user, rows.item)), (train.users, train.items))
+
+    def _query(self, likes: Interactions) -> np.ndarray:
+        """(d,): v of the attention, learned from the training likes."""
+        options = {name: self.settings[name] for name in ("epochs", "batch_size", "learning_rate", "seed")}
+        return learn_attention(self.items, likes, **options)
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        """(B, I) float32 in [-1, 1]: cosines."""
+        return self.profiles[np.asarray(users, np.int64)] @ self.items.T
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Profiles and items, each of unit length."""
+        return {"profiles": self.profiles, "items": self.items}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Take them back."""
+        self.profiles, self.items = state["profiles"], state["items"]
+
+
+def learn_attention(
+    items: np.ndarray, likes: Interactions, *, epochs: int, batch_size: int, learning_rate: float, seed: int
+) -> np.ndarray:
+    """v of ``BagOfWords(weighting="learned")``: whose profile predicts what else the person liked.
+
+    A like is held back, the profile is pooled from up to 16 others of the person, and the held-back item must have the
+    largest cosine among those of the batch.
+
+    Args:
+        items: (I, d), each row of unit length.
+        likes: training likes of items that have a row.
+        epochs, batch_size, learning_rate: of the Adam optimiser.
+        seed: of order and drawn items.
+
+    Returns:
+        (d,) float32.
+    """
+    import keras
+    from keras import ops
+
+    from mmrec.models.networks import fix_chance
+    from mmrec.text import BagOfWords
+
+    fix_chance(seed)
+    texts = keras.Input((_TEXTS, items.shape[1]))  # (B, n, d)
+    mask, target = keras.Input((_TEXTS,)), keras.Input((items.shape[1],))  # (B, n), (B, d)
+    pooling = BagOfWords(weighting="learned", l2_normalise=True)
+    profile = pooling(texts, mask=mask)  # (B, d)
+    cosine = keras.layers.Lambda(lambda pair: _SHARPNESS * ops.matmul(pair[0], ops.transpose(pair[1])))
+    model = keras.Model([texts, mask, target], cosine([profile, target]))  # (B, B)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(learning_rate), loss, jit_compile=False)
+    rng = np.random.default_rng(seed)
+    history = likes.matrix()  # (U, I)
+    for _ in range(epochs):
+        order = rng.permutation(len(likes))
+        for start in range(0, len(order) - batch_size // 2, batch_size):
+            rows = order[start : start + batch_size]
+            drawn, here = _others(history, likes.user[rows], likes.item[rows], rng)
+            batch = [items[drawn] * here[..., None], here, items[likes.item[rows]]]
+            model.train_on_batch(batch, np.arange(len(rows)), sample_weight=here.any(axis=1))
+    return ops.convert_to_numpy(pooling.query)
+
+
+def _others(
+    history: csr_matrix, users: np.ndarray, items: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Up to 16 other liked items of each user: indices (B, 16), and which places are filled (B, 16) float32."""
+    drawn, here = np.zeros((len(users), _TEXTS), np.int64), np.zeros((len(users), _TEXTS), np.float32)
+    for place, (user, item) in enumerate(zip(users, items, strict=True)):
+        mine = history.indices[history.indptr[user] : history.indptr[user + 1]]
+        mine = rng.permutation(mine[mine != item])[:_TEXTS]
+        drawn[place, : len(mine)], here[place, : len(mine)] = mine, 1
+    return drawn, here
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    """(n, d) with each row scaled to length 1; zeros stay."""
+    return (rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)).astype(np.float32)
