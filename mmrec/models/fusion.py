@@ -14,7 +14,8 @@ from mmrec.data.catalogue import LIKE_THRESHOLD, MODALITIES, Interactions
 from mmrec.errors import InputError
 from mmrec.features.table import Features
 from mmrec.models.base import Recommender
-from mmrec.models.fusion_network import FORMS, TasteBatches, TasteNetwork, TasteTrainer
+from mmrec.models.fusion_network import FORMS, TasteNetwork
+from mmrec.models.fusion_training import TasteBatches, TasteTrainer
 from mmrec.models.networks import fix_chance
 from mmrec.models.preprocessing import Preprocessor
 
@@ -86,6 +87,8 @@ class FusionRecommender(Recommender):
         tables, present = self._inputs(features)
         self.known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
         self.history = train
+        spread = float(train.rating.std())
+        self.centre = np.array([train.rating.mean(), spread if spread > 1e-6 else 1], np.float32)  # (2,)
         levels = np.unique(train.rating)[1:]
         if len(levels) > 10:
             levels = np.array([LIKE_THRESHOLD])
@@ -148,12 +151,12 @@ class FusionRecommender(Recommender):
         return tables, features.present[:, columns].astype(np.float32)
 
     def _ratings(self, train: Interactions) -> tuple[csr_matrix, csr_matrix]:
-        """Stars and ratings about 0, each (U, I) sparse; feedback without grades counts 1."""
+        """Stars and ratings about the training ratings' mean, each (U, I) sparse; feedback without grades counts 1."""
         shape, at = (train.users, train.items), (train.user, train.item)
         stars = train.rating.astype(np.float32)
-        if train.is_implicit():
+        if not len(self.levels):
             return csr_matrix((np.ones_like(stars), at), shape), csr_matrix((np.ones_like(stars), at), shape)
-        scaled = (stars - stars.mean()) / max(float(stars.std()), 1e-6)
+        scaled = (stars - self.centre[0]) / self.centre[1]  # as training ratings lay, whatever newer ones are
         return csr_matrix((stars, at), shape), csr_matrix((scaled.astype(np.float32), at), shape)
 
     def _build(self, items: int) -> None:
@@ -209,7 +212,7 @@ class FusionRecommender(Recommender):
         learned = {f"preprocessor/{key}": value for key, value in self.preprocessor.state().items()}
         rows = {name: getattr(self.history, name) for name in ("user", "item", "rating")}
         history = {f"history/{name}": value for name, value in rows.items()}
-        own = {name: getattr(self, name) for name in ("people", "items", "bias", "known", "levels")}
+        own = {name: getattr(self, name) for name in ("people", "items", "bias", "known", "levels", "centre")}
         return {**weights, **learned, **history, **own}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
@@ -219,7 +222,7 @@ class FusionRecommender(Recommender):
             return {key.removeprefix(prefix): state[key] for key in sorted(state) if key.startswith(prefix)}
 
         self.preprocessor = Preprocessor.restore(part("preprocessor/"))
-        for name in ("people", "items", "bias", "known", "levels"):
+        for name in ("people", "items", "bias", "known", "levels", "centre"):
             setattr(self, name, state[name])
         rows = part("history/")
         nowhere = np.zeros(len(rows["user"]), np.int64)

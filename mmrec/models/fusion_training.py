@@ -1,0 +1,161 @@
+"""How the fusion models are trained: what is asked in a batch, and the loss of the answers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from mmrec.models.fusion_network import TasteNetwork
+
+
+class TasteTrainer(keras.Model):
+    """The network over tables that do not change in training, with its loss; see ``TasteBatches``.
+
+    Two questions are learned at once. Liking: for each held-back rating, whether it reaches each level. Choosing:
+    whether an item is a held-back like or a drawn item that the person has not rated.
+
+    Args:
+        network: what is trained.
+        tables: modality -> (I, d_m).
+        present: (I, m).
+        known: (I,) items with a training row.
+        levels: (L,) ratings above the lowest, in rising order.
+        like: the rating from which on a rating is a like.
+        liking: weight of the first question; 0 for implicit feedback.
+        auxiliary_weight: weight of the same losses of each modality's own output ("mimo").
+        modality_dropout: share of the items' modalities left out in each step.
+        identity_dropout: share of the items' own vectors left out in each step.
+        seed: of what is left out.
+    """
+
+    def __init__(
+        self,
+        network: TasteNetwork,
+        tables: Mapping[str, np.ndarray],
+        present: np.ndarray,
+        known: np.ndarray,
+        levels: np.ndarray,
+        *,
+        like: float,
+        liking: float,
+        auxiliary_weight: float,
+        modality_dropout: float,
+        identity_dropout: float,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.network, self.levels, self.like, self.liking = network, levels, like, liking
+        self.auxiliary_weight = auxiliary_weight
+        self.constants = {name: ops.convert_to_tensor(table) for name, table in tables.items()}  # each (I, d_m)
+        self.present = ops.convert_to_tensor(present, "float32")  # (I, m)
+        self.known = ops.convert_to_tensor(known[:, None], "float32")  # (I, 1)
+        self.place = np.arange(len(known), dtype=np.int32)
+        self.modality_dropout, self.identity_dropout = modality_dropout, identity_dropout
+        self.chance = keras.random.SeedGenerator(seed)
+        self.built = True
+
+    def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
+        """What ``TasteBatches`` gives -> the loss."""
+        present, known = self.present, self.known
+        if training:
+            shape = ops.shape(present)
+            stay = keras.random.uniform(shape, seed=self.chance) >= self.modality_dropout  # (I, m)
+            last = keras.random.uniform(shape, seed=self.chance) * present  # the modality that stays whatever happens
+            last = last >= ops.max(last, axis=1, keepdims=True)  # (I, m)
+            present = present * ops.cast(ops.logical_or(stay, last), "float32")  # (I, m)
+            own = keras.random.uniform(ops.shape(known), seed=self.chance) >= self.identity_dropout  # (I, 1)
+            known = known * ops.cast(own, "float32")  # (I, 1)
+        z, q, b, auxiliary = self.network.items(self.constants, present, self.place, known)
+        p = self.network.people(inputs["rated"], inputs["met"], z, training=training)  # (2, P, T d)
+
+        item, stars = inputs["item"], inputs["stars"]  # (B,), (B,)
+        every = q[None] if auxiliary is None else ops.concatenate([q[None], auxiliary], axis=0)  # (1 + m, I, d)
+        person = ops.take(p, inputs["row"], axis=1)  # (2, B, d)
+        asked = ops.take(every, item, axis=1)  # (1 + m, B, d)
+        logits = ops.sum(person[None] * asked[:, None], axis=-1)  # (1 + m, 2, B)
+        logits = logits + ops.transpose(ops.take(b, item, axis=0))  # (1 + m, 2, B)
+        loss = self._loss(logits[0], stars, ops.ones_like(stars))
+        if auxiliary is None:
+            return loss
+        here = ops.take(present, item, axis=0)  # (B, m) an output speaks of the items that have its modality
+        losses = [self._loss(logits[1 + at], stars, here[:, at]) for at in range(len(self.network.sizes))]
+        return loss + self.auxiliary_weight * ops.mean(ops.stack(losses))
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """What ``call`` gave, and the penalties."""
+        return y_pred + ops.sum(ops.stack(self.losses)) if self.losses else y_pred
+
+    def _loss(self, logits: Any, stars: Any, weight: Any) -> Any:
+        """(2, B) logits -> binary cross-entropy of both questions, of pairs that count as ``weight`` (B,) says."""
+        like = ops.cast(stars >= self.like, "float32")  # (B,)
+        drawn = ops.cast(stars == 0, "float32")  # (B,)
+        chosen = _mean(_cross_entropy(like, logits[1]), (like + drawn) * weight)
+        if not self.liking:
+            return chosen
+        reached = ops.cast(stars >= self.levels[:, None], "float32")  # (L, B)
+        level = _cross_entropy(reached, logits[0] + self.network.cuts[:, None])  # (L, B)
+        return self.liking * _mean(ops.sum(level, axis=0), (1 - drawn) * weight) + chosen
+
+
+class TasteBatches(keras.utils.PyDataset):
+    """Some people at a time, with some of their ratings held back and some unrated items drawn, anew each epoch.
+
+    Each person keeps a share of the ratings, itself drawn from .3 to .95, and is asked about the others. The inputs
+    of a batch, for P people and B questions:
+        rated, met (P, I) float32: the kept ratings about 0, and 1 where there is one.
+        row, item (B,): whom and about what a question asks.
+        stars (B,) float32: the rating held back, or 0 for a drawn item.
+
+    Args:
+        stars, rated: (U, I) sparse, ratings as given and about 0.
+        batch_size: people a batch.
+        drawn: share of the items that somebody rated which are drawn for each person; those rated are left out.
+        rng: source of all chance.
+    """
+
+    def __init__(self, stars: Any, rated: Any, *, batch_size: int, drawn: float, rng: np.random.Generator) -> None:
+        super().__init__()
+        self.stars, self.rated = stars, rated
+        self.batch_size, self.drawn, self.rng = batch_size, drawn, rng
+        self.people = np.flatnonzero(np.diff(stars.indptr) > 1)
+        # an item that nobody rated may be new: that it was not chosen says nothing
+        self.known = np.unique(stars.indices)
+        self.on_epoch_end()
+
+    def on_epoch_end(self) -> None:
+        """Shuffle the people."""
+        self.order = self.rng.permutation(self.people)
+
+    def __len__(self) -> int:
+        return max(1, -(-len(self.people) // self.batch_size))
+
+    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray]]:
+        users = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        stars, rated = self.stars[users], self.rated[users].toarray()  # (P, I)
+        row, item = stars.nonzero()
+        share = self.rng.uniform(0.3, 0.95, len(users))
+        asked = self.rng.random(len(row)) >= share[row]
+        met = (stars > 0).astype(np.float32).toarray()  # (P, I)
+        times = round(self.drawn * len(self.known))
+        drawn = self.known[self.rng.integers(0, len(self.known), (len(users), times))]  # (P, times)
+        who, what = np.nonzero(np.take_along_axis(met, drawn, axis=1) == 0)
+        inputs = {
+            "row": np.concatenate([row[asked], who]),
+            "item": np.concatenate([item[asked], drawn[who, what]]),
+            "stars": np.concatenate([stars.data[asked], np.zeros(len(who), np.float32)]),
+        }
+        met[row[asked], item[asked]] = rated[row[asked], item[asked]] = 0
+        return ({**inputs, "rated": rated, "met": met},)
+
+
+def _cross_entropy(label: Any, logit: Any) -> Any:
+    """-log of the chance that sigma(logit) gives the label, element by element."""
+    return ops.maximum(logit, 0) - logit * label + ops.log1p(ops.exp(-ops.abs(logit)))
+
+
+def _mean(values: Any, weights: Any) -> Any:
+    return ops.sum(values * weights) / ops.maximum(ops.sum(weights), 1.0)
