@@ -72,6 +72,12 @@ def test_all_that_fitting_imports_is_in_the_key():
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parent, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    loaded = set(done.stdout.split()) - {"models.py", "features.py", "pretrained.py", "data.py", "evaluation.py"}  # packages
+    loaded = set(done.stdout.split()) - {
+        "models.py",
+        "features.py",
+        "pretrained.py",
+        "data.py",
+        "evaluation.py",
+    }  # packages
     assert "models/document.py" in loaded
     assert not [path for path in loaded if not path.startswith(SOURCES)]

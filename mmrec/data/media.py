@@ -23,6 +23,8 @@ MAX_SECONDS = 600.0
 """What is read of a sound; the rest is left out."""
 MAX_SAMPLES = 60_000_000
 """The same limit in samples, for sounds with a very high sample rate."""
+MAX_RATE = 400_000
+"""Samples a second; nobody records at more than 384,000, and the filter that resamples grows with what is claimed."""
 IMAGE_KINDS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 NAMED_KINDS = {f".{kind.lower()}": kind for kind in IMAGE_KINDS} | {".jpg": "JPEG", ".tif": "TIFF"}
 """What a picture's name says that it is."""
@@ -101,7 +103,7 @@ def read_audio(
         max_seconds: read no more than this, nor more than ``MAX_SAMPLES``.
 
     Raises:
-        MediaError: absent, empty, or no sound.
+        MediaError: absent, empty, no sound, or more than ``MAX_RATE``.
     """
     import soundfile
 
@@ -109,8 +111,10 @@ def read_audio(
     _size(path)
     try:
         with soundfile.SoundFile(path) as sound:
-            rate = sound.samplerate
+            rate = _rate(sound.samplerate, path)
             samples = np.concatenate([np.zeros(0, np.float32), *_blocks(sound, max_seconds)])  # (T,)
+    except MediaError:
+        raise
     except Exception as error:
         raise MediaError(f"{path}: not a sound that can be decoded") from error
     if not len(samples) or not np.isfinite(samples).all():
@@ -131,9 +135,12 @@ def check_audio(path: Path | str) -> None:
     usable, samples = True, 0
     try:
         with soundfile.SoundFile(path) as sound:
+            _rate(sound.samplerate, Path(path))
             for block in _blocks(sound, MAX_SECONDS):
                 usable = usable and bool(np.isfinite(block).all())
                 samples += len(block)
+    except MediaError:
+        raise
     except Exception as error:
         raise MediaError(f"{path}: not a sound that can be decoded") from error
     if not samples or not usable:
@@ -148,13 +155,21 @@ def _blocks(sound: "soundfile.SoundFile", max_seconds: float) -> Iterator[np.nda
         yield block.mean(axis=1)  # (t,)
 
 
+def _rate(rate: int, path: Path) -> int:
+    if rate > MAX_RATE:
+        raise MediaError(f"{path}: {rate:,} samples a second are more than the {MAX_RATE:,} allowed")
+    return rate
+
+
 def check_audio_header(path: Path | str) -> None:
     """As ``check_audio``, but reads the header only."""
     import soundfile
 
     _size(Path(path))
     try:
-        if not soundfile.info(str(path)).frames:
+        info = soundfile.info(str(path))
+        _rate(info.samplerate, Path(path))
+        if not info.frames:
             raise MediaError(f"{path}: the sound holds no usable sample")
     except soundfile.LibsndfileError as error:
         raise MediaError(f"{path}: not a sound that can be decoded") from error
