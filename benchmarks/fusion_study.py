@@ -142,6 +142,7 @@ def main() -> None:
                 best = results["oracle"]["cold-item" if case == "cold-item" else "warm"]["auc"]
                 row[case]["share of the oracle"] = round(share_of_oracle(row[case]["auc"][0], best), 4)
     told = f"python benchmarks/fusion_study.py {options.dataset} --seeds {options.seeds}"
+    told += f' --rows "{options.rows}"' if options.rows else ""
     told = told if options.dataset == "embedded" else f"MMREC_DATA=DIR {told}"
     target = options.out or Path(f"results/fusion-{options.dataset}.json")
     save_record(target, results, seed=0, seeds=options.seeds, data_hash=catalogue.fingerprint, command=told)
