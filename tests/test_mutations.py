@@ -251,12 +251,12 @@ class Light:
     def __init__(self, modality):
         self.modality = modality
     def load(self, source):
-        return source.read_bytes()
+        return source.encode() if isinstance(source, str) else source.read_bytes()
     def encode(self, batch):
         time.sleep(0.01 * len(batch))
         return np.array([list(data[-3:]) for data in batch], np.float32)
 
-for modality in ("image", "audio"):
+for modality in ("text", "image", "audio"):
     register(modality, "light")(lambda modality=modality: Light(modality))
 main()
 """
@@ -272,7 +272,8 @@ def test_a_command_killed_at_any_moment_resumes_to_the_same_bytes(tmp_path):
     def run(out: str, cache: str) -> subprocess.Popen:
         environment = {**os.environ, "MMREC_CACHE": str(tmp_path / cache)}
         arguments = ["features", str(folder), "--out", str(tmp_path / out)]
-        arguments += ["--encoder", "image=light", "--encoder", "audio=light"]
+        for modality in ("text", "image", "audio"):
+            arguments += ["--encoder", f"{modality}=light"]
         return subprocess.Popen(
             [sys.executable, "-c", LIGHT, *arguments],
             env=environment,
