@@ -182,3 +182,11 @@ def test_unknown_choices_are_named(settings):
 def test_features_are_needed(interactions):
     with pytest.raises(InputError, match="needs features"):
         FusionRecommender().fit(interactions)
+
+
+def test_ratings_of_zero_are_refused(interactions, features):
+    from dataclasses import replace
+
+    lowest = replace(interactions, rating=interactions.rating - 1)
+    with pytest.raises(InputError, match="above 0"):
+        FusionRecommender(**SMALL).fit(lowest, features)

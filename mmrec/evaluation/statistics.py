@@ -68,15 +68,9 @@ def auc_interval(
     """
     if not 0 < likes.sum() < len(likes):
         return (float("nan"),) * 3
-    _, owner = np.unique(users, return_inverse=True)  # (N,)
-    people = owner.max() + 1
-    block, found = max(1, min(draws, 10**6 // len(likes))), []
-    for at in range(0, draws, block):
-        times = rng.multinomial(people, np.full(people, 1 / people), size=min(block, draws - at))  # (D, people)
-        weight = times[:, owner].astype(float)  # (D, N)
-        found.append(np.mean([_weighted_auc(run, likes, weight) for run in scores], axis=0))  # (D,)
-    tail = (1 - level) / 2
-    low, high = np.nanquantile(np.concatenate(found), [tail, 1 - tail])
+    low, high = _drawn_groups(
+        users, lambda weight: np.mean([_weighted_auc(run, likes, weight) for run in scores], axis=0), rng, level, draws
+    )
     return float(np.mean([metrics.auc(run, likes) for run in scores])), float(low), float(high)
 
 
@@ -145,15 +139,28 @@ def auc_difference(
         difference, lower and upper end.
     """
     liked = np.asarray(liked, bool)
-    _, owner = np.unique(groups, return_inverse=True)  # (n,)
-    many = owner.max() + 1
 
     def differ(weight: np.ndarray) -> np.ndarray:
         return _weighted_auc(np.asarray(first), liked, weight) - _weighted_auc(np.asarray(second), liked, weight)
 
-    block, found = max(1, 10**6 // len(liked)), []
+    low, high = _drawn_groups(groups, differ, rng, 0.95, draws)
+    return float(differ(np.ones((1, len(liked))))[0]), low, high
+
+
+def _drawn_groups(
+    groups: np.ndarray,
+    of: Callable[[np.ndarray], np.ndarray],
+    rng: np.random.Generator,
+    level: float,
+    draws: int,
+) -> tuple[float, float]:
+    """Percentile interval of ``of``, (D, N) weights of rows -> (D,), when whole groups are drawn with replacement."""
+    _, owner = np.unique(groups, return_inverse=True)  # (N,)
+    many = owner.max() + 1
+    block, found = max(1, min(draws, 10**6 // len(owner))), []
     for at in range(0, draws, block):
         times = rng.multinomial(many, np.full(many, 1 / many), size=min(block, draws - at))  # (D, groups)
-        found.append(differ(times[:, owner].astype(float)))  # (D,)
-    low, high = np.nanquantile(np.concatenate(found), [0.025, 0.975])
-    return float(differ(np.ones((1, len(liked))))[0]), float(low), float(high)
+        found.append(of(times[:, owner].astype(float)))  # (D,)
+    tail = (1 - level) / 2
+    low, high = np.nanquantile(np.concatenate(found), [tail, 1 - tail])
+    return float(low), float(high)

@@ -82,6 +82,8 @@ class FusionRecommender(Recommender):
         if features is None or not features.modalities:
             raise InputError(f"{self.name} needs features of at least one modality: run 'mmrec features' first")
         options, implicit = self.settings, train.is_implicit()
+        if not implicit and train.rating.min() <= 0:
+            raise InputError(f"{self.name} takes a rating of 0 for none: give ratings above 0, of 1 to 5 say")
         fix_chance(options["seed"])
         self.preprocessor = Preprocessor.fit(features, train)
         tables, present = self._inputs(features)
