@@ -3,11 +3,14 @@
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+from mmrec.errors import InputError
 
 
 @contextmanager
@@ -31,6 +34,30 @@ def atomic_write(path: Path | str, mode: str = "w") -> Iterator[IO[Any]]:
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def new_folder(target: Path | str) -> Iterator[Path]:
+    """A temporary sibling of ``target`` to fill, which takes its place only when the block ends without an error.
+
+    Args:
+        target: absent or an empty folder.
+
+    Raises:
+        InputError: the target holds files already, or is a file.
+    """
+    target = Path(target)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise InputError(f"{target} is not empty: give a folder that is new")
+    part = target.absolute().with_name(f".{target.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        part.replace(target)  # takes the place of an empty folder too
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
         raise
 
 

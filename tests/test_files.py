@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from mmrec.files import atomic_write, sha256_file, sha256_json, write_json
+from mmrec.errors import InputError
+from mmrec.files import atomic_write, new_folder, sha256_file, sha256_json, write_json
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
@@ -43,3 +44,25 @@ def test_hashes(tmp_path):
     assert sha256_file(tmp_path / "a") == hashlib.sha256(data).hexdigest()
     assert sha256_json({"a": 1, "b": [2]}) == sha256_json({"b": [2], "a": 1})
     assert sha256_json({"a": 1}) != sha256_json({"a": 2})
+
+
+def test_a_folder_appears_only_when_it_is_complete(tmp_path):
+    target = tmp_path / "a" / "made"
+
+    def fill_half():
+        with new_folder(target) as part:
+            (part / "half.txt").write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fill_half()
+    assert list(target.parent.iterdir()) == []
+    target.mkdir()
+    with new_folder(target) as part:
+        (part / "whole.txt").write_text("whole")
+        assert list(target.iterdir()) == []
+    assert [path.name for path in target.parent.iterdir()] == ["made"]
+    assert (target / "whole.txt").read_text() == "whole"
+    with pytest.raises(InputError, match="is not empty"), new_folder(target):
+        pass
+    assert (target / "whole.txt").read_text() == "whole"

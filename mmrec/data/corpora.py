@@ -19,6 +19,7 @@ from tqdm import tqdm
 from mmrec.cache import cache_root
 from mmrec.data.download import RemoteFile, download_all, verify
 from mmrec.errors import InputError, MissingDataError
+from mmrec.files import new_folder
 
 REVIEWS, DIGITS = "clothing-reviews", "spoken-digits"
 REVIEW_FILE = "WomensClothingE-CommerceReviews.parquet.brotli"
@@ -93,17 +94,12 @@ def convert(name: str, source: Path | str, target: Path | str, *, progress: bool
         IntegrityError: a source file is absent, or is not the recorded one.
         InputError: the target holds files already.
     """
-    source, target = Path(source), Path(target)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise InputError(f"{target} is not empty: give a folder that is new")
-    expected = manifest(name)
-    verify(source, expected)
-    part = target.absolute().with_name(f".{target.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    for path in tqdm(expected, "files", disable=None if progress else True):
-        (part / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source / path, part / path)
-    part.replace(target)  # takes the place of an empty folder too
+    source, expected = Path(source), manifest(name)
+    with new_folder(target) as part:
+        verify(source, expected)
+        for path in tqdm(expected, "files", disable=None if progress else True):
+            (part / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / path, part / path)
     if name == REVIEWS:
         reviews = load_reviews(target)
         return {"reviews": len(reviews), "products": reviews["product"].nunique()}

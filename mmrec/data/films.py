@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from mmrec.cache import cache_root
 from mmrec.data.download import RemoteFile, download, download_all, unpack, verify
-from mmrec.errors import InputError, MmrecError
-from mmrec.files import atomic_write, sha256_file
+from mmrec.errors import MmrecError
+from mmrec.files import atomic_write, new_folder, sha256_file
 
 NAME = "movielens-posters"
 VERSION = 1
@@ -125,23 +125,19 @@ def convert(
         IntegrityError: a source file is absent, or is not the recorded one.
         InputError: the target holds files already.
     """
-    source, target = Path(source), Path(target)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise InputError(f"{target} is not empty: give a folder that is new")
-    verify(source, manifest() if expected is None else expected)
-    films = _films(source, poster_ids() if posters is None else posters)
-    part = target.absolute().with_name(f".{target.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    (part / "posters").mkdir(parents=True)
-    pictures = sorted({film["image"] for film in films})
-    for picture in tqdm(pictures, "posters", disable=None if progress else True):
-        shutil.copyfile(source / picture, part / picture)
-    _write_table(part / "product_data.csv", ("item_id", "text", "image", "audio", *_ATTRIBUTES, "twin_of"), films)
-    ratings = _ratings(source, {film["item_id"] for film in films})
-    _write_table(part / "user_data.csv", ("user_id", "item_id", "rating", "timestamp", "text"), ratings)
-    users = _read_table(source / "users_info.csv")
-    _write_table(part / "users.csv", tuple(users[0]), users)
-    part.replace(target)  # takes the place of an empty folder too
+    source = Path(source)
+    with new_folder(target) as part:
+        verify(source, manifest() if expected is None else expected)
+        films = _films(source, poster_ids() if posters is None else posters)
+        (part / "posters").mkdir()
+        pictures = sorted({film["image"] for film in films})
+        for picture in tqdm(pictures, "posters", disable=None if progress else True):
+            shutil.copyfile(source / picture, part / picture)
+        _write_table(part / "product_data.csv", ("item_id", "text", "image", "audio", *_ATTRIBUTES, "twin_of"), films)
+        ratings = _ratings(source, {film["item_id"] for film in films})
+        _write_table(part / "user_data.csv", ("user_id", "item_id", "rating", "timestamp", "text"), ratings)
+        users = _read_table(source / "users_info.csv")
+        _write_table(part / "users.csv", tuple(users[0]), users)
     return {
         "items": len(films),
         "users": len(users),
