@@ -50,3 +50,17 @@ def test_files_are_small_and_the_data_folder_is_named_in_ci_only():
         assert path.stat().st_size < 2_000_000, path
         if path != ROOT / ".ci/run" and path.suffix not in {".png", ".lock"}:
             assert folder not in path.read_text(encoding="utf-8", errors="ignore"), path
+
+
+def test_the_hash_of_data_sees_files_and_folders(tmp_path):
+    from mmrec.book.project import data_hash
+
+    weights, folder = tmp_path / "weights.h5", tmp_path / "data"
+    folder.mkdir()
+    empty = data_hash([weights, folder])
+    weights.write_text("a")
+    first = data_hash([weights, folder])
+    (folder / "a.csv").write_text("a")
+    second = data_hash([weights, folder])
+    weights.write_text("longer")
+    assert len({empty, first, second, data_hash([weights, folder])}) == 4

@@ -23,8 +23,8 @@ from mmrec.book.rules import check_parameters, declared_parameters, describe, re
 from mmrec.datasets import OPENED
 from mmrec.files import atomic_write, sha256_file, sha256_json, write_json
 
-ELSEWHERE = ("MMREC_DATA", "MMREC_ENCODERS")
-"""Environment variables that name folders of data and of weights which are not part of the project."""
+ELSEWHERE = ("MMREC_DATA", "MMREC_ENCODERS", "MMREC_VGG16")
+"""Environment variables that name data and weights which are not part of the project."""
 
 
 @dataclass(frozen=True)

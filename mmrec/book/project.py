@@ -94,11 +94,12 @@ class Project:
         return sha256_json(digests)
 
 
-def data_hash(folders: list[Path]) -> str:
-    """SHA-256 over names, sizes and times of the files below some folders (content is hashed when it is read)."""
+def data_hash(paths: list[Path]) -> str:
+    """SHA-256 over names, sizes and times of files, and of those below folders (content is hashed when it is read)."""
     digest = hashlib.sha256()
-    for folder in folders:
-        for at, names, files in os.walk(folder):
+    for path in paths:
+        walked = os.walk(path) if path.is_dir() else [(str(path.parent), [], [path.name] if path.exists() else [])]
+        for at, names, files in walked:
             names.sort()
             for name in sorted(files):
                 status = os.stat(os.path.join(at, name))
