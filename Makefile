@@ -14,7 +14,7 @@ test: .venv/.complete  ## lint, types and all tests
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n auto
 
 figures: .venv/.complete  ## export every figure of the book into OUT
 	@$(MMREC) book --profile $(PROFILE)

@@ -16,7 +16,7 @@ from mmrec.evaluation.benchmark import benchmark, choose_models, summary_lines
 from mmrec.evaluation.layouts import Bundle
 from mmrec.evaluation.protocol import evaluate
 from mmrec.features.table import Features
-from mmrec.models import make_model
+from mmrec.models import REGISTRY, make_model, model_class
 from mmrec.models.ease import EASE
 
 SECONDS = ("fit_seconds", "score_seconds", "peak_memory_mb")
@@ -39,7 +39,8 @@ def test_form_of_the_result(bundle, tmp_path):
     result = benchmark(bundle, ["popularity"], seeds=2, cases=["warm", "cold-item", "cold-user"], out=out)
     assert json.loads(out.read_text(), parse_constant=pytest.fail) == result
     assert {"runs", "data", "versions"} <= set(result)
-    keys = {"model", "seed", "validation", "test", "settings", "cold_item", "cold_user", *SECONDS}
+    keys = {"model", "seed", "validation", "test", "test_per_user", "intervals", "settings", *SECONDS}
+    keys |= {"cold_item", "cold_user"}
     assert [set(run) for run in result["runs"]] == [keys, keys]
     split = by_time(bundle.interactions)
     expected = evaluate(make_model("popularity").fit(split.train), split).summary
@@ -49,7 +50,8 @@ def test_form_of_the_result(bundle, tmp_path):
 def test_same_seed_same_figures(bundle):
     first, second = (benchmark(bundle, ["ease", "mf"], seeds=1) for _ in range(2))
     assert figures(first) == figures(second)
-    assert first["search"] == second["search"]
+    log = [[{**entry, "seconds": 0} for entry in result["search"]["ease"]["log"]] for result in (first, second)]
+    assert log[0] == log[1]
 
 
 def test_settings_are_the_best_on_validation(bundle):
@@ -69,11 +71,11 @@ def test_finished_runs_are_not_repeated(bundle, tmp_path, monkeypatch):
     run = module._run
     calls = []
 
-    def killed_at_third(bundle, name, seed, *rest):
-        calls.append((name, seed))
+    def killed_at_third(bundle, name, fitted, *rest):
+        calls.append((name, fitted.seed))
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return run(bundle, name, seed, *rest)
+        return run(bundle, name, fitted, *rest)
 
     monkeypatch.setattr(module, "_run", killed_at_third)
     with pytest.raises(KeyboardInterrupt):
@@ -112,7 +114,8 @@ def test_one_failing_model_loses_no_other(bundle, monkeypatch):
 
 
 def test_all_leaves_out_models_without_their_features(bundle):
-    assert choose_models("all", bundle) == ["chance", "popularity", "mf", "ease"]
+    without = {name for name in REGISTRY if not model_class(name).needs_features}
+    assert set(choose_models("all", bundle)) == without
     with pytest.raises(InputError, match="needs item features"):
         choose_models("document-user", bundle)
     with pytest.raises(InputError, match="unknown model"):
@@ -142,6 +145,30 @@ def test_command(tmp_path):
     assert [(run["model"], run["seed"]) for run in runs] == [(m, s) for m in ("popularity", "ease") for s in (0, 1)]
     assert runs[0]["test"]["auc"] is None  # implicit feedback has one class
     assert CliRunner().invoke(command, [*given, "--cases", "lukewarm"]).exit_code == 2
+
+
+def test_winner_is_chosen_on_validation_and_tested_against_the_others(bundle):
+    result = benchmark(bundle, ["chance", "popularity", "ease", "item-knn"], seeds=2)
+    reached = {
+        name: np.mean([run["validation"]["ndcg@20"] for run in result["runs"] if run["model"] == name])
+        for name in ("chance", "popularity", "ease", "item-knn")
+    }
+    assert result["winner"] == max(reached, key=reached.get)
+    assert set(result["tests"]) == set(reached) - {result["winner"]}
+    for test in result["tests"].values():
+        assert test["p_holm"] >= test["p"]
+
+
+def test_ensemble_gets_the_settings_chosen_for_its_members(bundle):
+    result = benchmark(bundle, ["ease", "item-knn", "rank-fusion"], seeds=1)
+    members = result["runs"][-1]["settings"]["member_settings"]
+    assert members == {name: result["search"][name]["chosen"] for name in ("ease", "item-knn")}
+
+
+def test_budget_of_nothing_leaves_the_defaults(bundle):
+    result = benchmark(bundle, ["ease", "item-knn"], seeds=1, budget_seconds=0.0)
+    assert [len(result["search"][name]["log"]) for name in ("ease", "item-knn")] == [1, 1]
+    assert [run["settings"] for run in result["runs"]] == [make_model(name).settings for name in ("ease", "item-knn")]
 
 
 def test_peak_memory_is_that_of_the_block():

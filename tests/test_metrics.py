@@ -8,6 +8,11 @@ from mmrec.errors import InputError
 from mmrec.evaluation import metrics
 
 
+def top(scores, k, candidates=None, seed=0):
+    allowed = np.ones(scores.shape, bool) if candidates is None else candidates
+    return metrics.top_k(scores, allowed, k, np.random.default_rng(seed))
+
+
 @pytest.fixture
 def block():
     rng = np.random.default_rng(0)
@@ -22,7 +27,7 @@ def test_against_ranx(block, k):
     from ranx import Qrels, Run, evaluate
 
     scores, relevant = block
-    _, hits = metrics.top_k(scores, relevant, np.ones_like(relevant), k)
+    hits = metrics.hits_of(top(scores, k), relevant)
     qrels = Qrels({f"q{u}": {f"d{i}": 1 for i in np.flatnonzero(row)} for u, row in enumerate(relevant)})
     run = Run({f"q{u}": {f"d{i}": float(s) for i, s in enumerate(row)} for u, row in enumerate(scores)})
     names = [f"recall@{k}", f"ndcg@{k}", f"mrr@{k}", f"hit_rate@{k}"]
@@ -38,12 +43,32 @@ def test_against_ranx(block, k):
         assert values.mean() == pytest.approx(theirs[name], abs=1e-9), name
 
 
-def test_ndcg_against_scikit_learn(block):
+@pytest.mark.parametrize("levels", [1, 2, 5, 1000])
+def test_ndcg_against_scikit_learn(block, levels):
+    """scikit-learn too takes the mean over all orders of equal scores."""
     scores, relevant = block
-    _, hits = metrics.top_k(scores, relevant, np.ones_like(relevant), 20)
-    assert metrics.ndcg(hits, relevant.sum(axis=1)).mean() == pytest.approx(
-        ndcg_score(relevant, scores, k=20), abs=1e-9
-    )
+    scores = np.floor(scores * levels / 4)
+    everything = np.ones_like(relevant)
+    hits = metrics.expected_hits(top(scores, 20), scores, relevant, everything)
+    ours = metrics.ndcg(hits, relevant.sum(axis=1))
+    theirs = [ndcg_score(truth[None], row[None], k=20) for truth, row in zip(relevant, scores, strict=True)]
+    assert ours == pytest.approx(theirs, abs=1e-9)
+
+
+@pytest.mark.parametrize("k", [1, 7, 20])
+def test_recall_of_ties_is_the_mean_over_orders(block, k):
+    scores, relevant = np.round(block[0][:4]), block[1][:4]
+    candidates = np.random.default_rng(3).random(scores.shape) < 0.5
+    relevant = relevant & candidates
+    expected = metrics.expected_hits(top(scores, k, candidates), scores, relevant, candidates)
+    drawn = [metrics.hits_of(top(scores, k, candidates, seed), relevant) for seed in range(4000)]
+    spread = np.std([hits.sum(axis=1) for hits in drawn], axis=0) / np.sqrt(4000)
+    assert (np.abs(expected.sum(axis=1) - np.mean(drawn, axis=0).sum(axis=1)) <= 5 * spread + 1e-12).all()
+
+
+def test_order_is_that_of_a_full_sort(block):
+    scores, _ = block
+    assert np.array_equal(top(scores, 20), np.argsort(-scores, axis=1)[:, :20])
 
 
 def test_average_precision_by_hand():
@@ -51,24 +76,25 @@ def test_average_precision_by_hand():
     assert metrics.average_precision(hits, np.array([2, 1])).tolist() == [pytest.approx((1 + 2 / 3) / 2), 0]
 
 
-def test_constant_scores_gain_nothing():
+def test_constant_scores_gain_what_chance_gains():
     relevant = np.zeros((1, 30), bool)
     relevant[0, :3] = True
-    _, hits = metrics.top_k(np.ones((1, 30)), relevant, np.ones((1, 30), bool), 20)
-    assert not hits.any()
+    scores, everything = np.ones((1, 30)), np.ones((1, 30), bool)
+    hits = metrics.expected_hits(top(scores, 20), scores, relevant, everything)
+    assert metrics.recall(hits, np.array([3])) == pytest.approx(20 / 30)
 
 
 def test_candidates_only():
-    items, hits = metrics.top_k(
-        np.array([[3.0, 2.0, 1.0]]), np.array([[True, True, False]]), np.array([[False, True, True]]), 3
-    )
+    scores, candidates = np.array([[3.0, 2.0, 1.0]]), np.array([[False, True, True]])
+    items, relevant = top(scores, 3, candidates), np.array([[True, True, False]])
     assert items.tolist() == [[1, 2, -1]]
-    assert hits.tolist() == [[True, False, False]]
+    assert metrics.hits_of(items, relevant).tolist() == [[True, False, False]]
+    assert metrics.expected_hits(items, scores, relevant, candidates).tolist() == [[1, 0, 0]]
 
 
 def test_nan_is_refused():
     with pytest.raises(InputError):
-        metrics.top_k(np.array([[np.nan, 1.0]]), np.zeros((1, 2), bool), np.ones((1, 2), bool), 1)
+        top(np.array([[np.nan, 1.0]]), 1)
 
 
 def test_one_class_has_no_auc():

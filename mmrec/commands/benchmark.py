@@ -23,7 +23,9 @@ from mmrec.commands.options import drop_faulty_option
     "--json", "out", type=click.Path(path_type=Path, dir_okay=False), help="Keep results here, and go on from it."
 )
 @click.option("--cases", default="warm", show_default=True, help="Of warm, cold-item, cold-user.")
-@click.option("--budget-seconds", default=300.0, show_default=True, help="For the search of one model's settings.")
+@click.option(
+    "--budget-seconds", default=240.0, show_default=True, help="For the search of all models' settings together."
+)
 @click.option("--no-search", is_flag=True, help="Use the default settings.")
 @drop_faulty_option
 def command(

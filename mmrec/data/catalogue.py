@@ -53,11 +53,19 @@ class Interactions:
             self.items,
         )
 
-    def likes(self) -> "Interactions":
-        """Rows with a rating of at least ``LIKE_THRESHOLD``; all rows when the feedback is implicit (all ones)."""
-        if self.is_implicit():
+    def likes(self, implicit: bool | None = None) -> "Interactions":
+        """Rows with a rating of at least ``LIKE_THRESHOLD``; all rows when the feedback is implicit (all ones).
+
+        Args:
+            implicit: whether it is, where that is told by other rows than these few.
+        """
+        if self.is_implicit() if implicit is None else implicit:
             return self
         return self.take(self.rating >= LIKE_THRESHOLD)
+
+    def has_time(self) -> bool:
+        """Whether the rows differ in time: without it there is no order to learn from."""
+        return len(self) > 0 and bool(self.timestamp.min() < self.timestamp.max())
 
     def is_implicit(self) -> bool:
         """Whether every rating is 1: the data say who used what, not how they liked it."""

@@ -1,10 +1,10 @@
 """Models side by side under the evaluation contract, with every run kept as soon as it is done."""
 
-import itertools
 import json
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +16,50 @@ from mmrec.cache import code_hash, versions
 from mmrec.data.split import Split
 from mmrec.errors import InputError
 from mmrec.evaluation.layouts import Bundle
-from mmrec.evaluation.protocol import evaluate
+from mmrec.evaluation.protocol import Evaluation, evaluate
 from mmrec.evaluation.record import commit
+from mmrec.evaluation.statistics import bootstrap_interval, holm, paired_test
 from mmrec.files import sha256_json, write_json
 from mmrec.models import REGISTRY, model_class
 from mmrec.models.base import Recommender
 
 CRITERION = "ndcg@20"
-"""What settings are chosen by, on validation."""
+"""What settings and the winner are chosen by, on validation."""
 COLD_SHARE = 0.1
+BUDGET_SECONDS = 240.0
+"""For the search of all models' settings together."""
 
 
 def choose_models(names: str, bundle: Bundle) -> list[str]:
     """The models that ``--models`` names; ``all`` means all that the data allow.
 
     Raises:
-        InputError: an unknown name, or a model that needs features which the data lack.
+        InputError: an unknown name, or a model that needs what the data lack.
     """
+    train = bundle.split().train
+    lacking = {name: model_class(name).lacks(train, bundle.features) for name in REGISTRY}
     if names == "all":
-        return [name for name in REGISTRY if bundle.features.modalities or not model_class(name).needs_features]
+        return [name for name, lack in lacking.items() if not lack]
     chosen = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
     for name in chosen:
-        if model_class(name).needs_features and not bundle.features.modalities:
-            raise InputError(f"{name} needs item features, and {bundle.name} holds none")
+        model_class(name)
+        if lacking[name]:
+            raise InputError(f"{name} needs {lacking[name]}, and {bundle.name} holds none")
     if not chosen:
         raise InputError("--models names no model")
     return chosen
+
+
+@dataclass
+class Fitted:
+    """A fitted model, what it cost, and how it does on validation."""
+
+    model: Recommender
+    seed: int
+    settings: dict[str, Any]
+    seconds: float
+    peak_mb: float
+    validation: dict[str, float]
 
 
 def benchmark(
@@ -51,16 +69,17 @@ def benchmark(
     seeds: int,
     cases: Sequence[str] = ("warm",),
     search: bool = True,
-    budget_seconds: float = 300.0,
+    budget_seconds: float = BUDGET_SECONDS,
     out: Path | None = None,
     progress: bool = False,
 ) -> dict[str, Any]:
     """Run every model with every seed.
 
-    Settings are chosen once a model, with the first seed, by NDCG@20 on validation among the model's
-    declared ``grid``; the search stops when its budget is used up. One failing model does not lose the
-    results of the others. Runs that ``out`` already holds for the same data, options and code are not
-    repeated; a file of other ones is set aside as ``NAME.earlier.json``.
+    Settings are chosen once a model, with the first seed, by NDCG@20 on validation: the defaults first, then the values
+    of the model's ``grid``, one setting after the other. ``budget_seconds`` is shared out among the models still to be
+    searched; the defaults are tried in any case. An ensemble gets the settings chosen for its members, if they stand
+    before it. One failing model does not lose the results of the others. Runs that ``out`` already holds for the same
+    data, options and code are not repeated; a file of other ones is set aside as ``NAME.earlier.json``.
 
     Args:
         bundle: the data.
@@ -68,12 +87,13 @@ def benchmark(
         seeds: runs a model, with seeds 0, 1, ...
         cases: ``"warm"`` (the pure split in time) and, from a second fit, ``"cold-item"``, ``"cold-user"``.
         search: choose settings; otherwise the defaults are used.
-        budget_seconds: for the search of one model.
+        budget_seconds: for the search of all models together.
         out: JSON file to keep and to go on from.
         progress: show a bar.
 
     Returns:
-        ``{"runs": [...], "search": {...}, "data": {...}, "versions": {...}}``.
+        ``{"runs": [...], "search": {...}, "winner": name, "tests": {...}, "data": {...}, "versions": {...}}``. A run
+        holds ``test_per_user``, its NDCG@20 of each measured user, for tests; ``tests`` are those of the winner.
     """
     plan = {"data": bundle.fingerprint, "cases": list(cases), "search": search, "budget": budget_seconds}
     plan |= {"versions": versions(), "code": code_hash()}
@@ -91,19 +111,33 @@ def benchmark(
         "versions": {**versions(), "commit": commit()},
         "plan": sha256_json(plan),
     }
-    done = {(run["model"], run["seed"]) for run in result["runs"] if "error" not in run}
     result["runs"] = [run for run in result["runs"] if "error" not in run]
-    todo = [(name, seed) for name in models for seed in range(seeds) if (name, seed) not in done]
-    for name, seed in tqdm(todo, desc="runs", disable=None if progress else True):
-        try:
-            if name not in result["search"]:
-                result["search"][name] = _search(bundle, name, budget_seconds if search else 0.0)
-            run = _run(bundle, name, seed, result["search"][name]["chosen"], cases)
-        except Exception as error:  # whatever one model does, the others' results are kept
-            run = {"model": name, "seed": seed, "error": f"{type(error).__name__}: {error}"}
-        result["runs"].append(run)
-        if out is not None:
-            write_json(out, _clean(result))
+    done = {(run["model"], run["seed"]) for run in result["runs"]}
+    left, to_search = budget_seconds if search else 0.0, [name for name in models if name not in result["search"]]
+    bar = tqdm(total=len(models) * seeds, desc="runs", disable=None if progress else True)
+    for name in models:
+        kept: Fitted | None = None  # the fit of the search that won, which is the run of its seed
+        for seed in range(seeds):
+            bar.set_postfix_str(name)
+            try:
+                if name not in result["search"]:
+                    share = left / (len(to_search) - to_search.index(name))
+                    (kept, log), seconds = _timed(lambda: _search(bundle, name, _members(name, result), share))  # noqa: B023
+                    left = max(left - max(seconds - log[0]["seconds"], 0.0), 0.0)
+                    result["search"][name] = {"chosen": kept.settings, "log": log}
+                if (name, seed) not in done:
+                    fitted = kept if kept is not None and kept.seed == seed else None
+                    fitted = fitted or fit_once(bundle, name, seed, result["search"][name]["chosen"])
+                    result["runs"].append(_run(bundle, name, fitted, cases))
+            except Exception as error:  # whatever one model does, the others' results are kept
+                result["runs"].append({"model": name, "seed": seed, "error": f"{type(error).__name__}: {error}"})
+            bar.update()
+            if out is not None:
+                write_json(out, _clean(result))
+    bar.close()
+    result |= _verdict(result["runs"])
+    if out is not None:
+        write_json(out, _clean(result))
     return _clean(result)
 
 
@@ -122,51 +156,105 @@ def _earlier(out: Path | None, plan: str) -> dict[str, Any] | None:
     return None
 
 
-def _make(name: str, seed: int, settings: dict[str, Any]) -> Recommender:
-    kind = model_class(name)
-    return kind(**({"seed": seed} if "seed" in kind.parameters() else {}), **settings)
-
-
-def _search(bundle: Bundle, name: str, budget: float) -> dict[str, Any]:
-    """The best settings of the grid on validation, and the log of all that were tried."""
-    grid = model_class(name).grid
-    if not grid or budget <= 0:
-        return {"chosen": {}, "log": []}
-    split, started = bundle.split(), time.monotonic()
-    log: list[dict[str, Any]] = []
-    for values in itertools.product(*grid.values()):
-        if log and time.monotonic() - started > budget:
-            break
-        settings = dict(zip(grid, values, strict=True))
-        model = _make(name, 0, settings).fit(split.train, bundle.features)
-        found = evaluate(model, split, on="validation").summary.get(CRITERION, float("nan"))
-        log.append({"settings": settings, CRITERION: found})
-    best = max(log, key=lambda entry: -1.0 if np.isnan(entry[CRITERION]) else entry[CRITERION])
-    return {"chosen": best["settings"], "log": log}
-
-
-def _run(bundle: Bundle, name: str, seed: int, settings: dict[str, Any], cases: Sequence[str]) -> dict[str, Any]:
-    split = bundle.split()
+def fit_once(bundle: Bundle, name: str, seed: int, settings: dict[str, Any]) -> Fitted:
+    """Fit a model on the training rows and measure it on validation."""
+    kind, split = model_class(name), bundle.split()
+    model = kind(**({"seed": seed} if "seed" in kind.parameters() else {}), **settings)
     with PeakMemory() as memory:
-        model, fit_seconds = _timed(lambda: _make(name, seed, settings).fit(split.train, bundle.features))
-        test, score_seconds = _timed(lambda: evaluate(model, split))
+        _, seconds = _timed(lambda: model.fit(split.train, bundle.features))
+        validation = evaluate(model, split, on="validation").summary
+    return Fitted(model, seed, settings, seconds, memory.peak_mb, validation)
+
+
+def _members(name: str, result: dict[str, Any]) -> dict[str, Any]:
+    """For an ensemble, the settings that were chosen for its members."""
+    if "member_settings" not in model_class(name).parameters():
+        return {}
+    return {"member_settings": {member: found["chosen"] for member, found in result["search"].items()}}
+
+
+def _search(bundle: Bundle, name: str, given: dict[str, Any], budget: float) -> tuple[Fitted, list[dict[str, Any]]]:
+    """The best of the settings that could be tried within the budget, and the log of all that were tried."""
+    started = time.monotonic()
+
+    def attempt(settings: dict[str, Any]) -> Fitted:
+        fitted = fit_once(bundle, name, 0, {**given, **settings})
+        log.append({"settings": settings, CRITERION: fitted.validation.get(CRITERION), "seconds": fitted.seconds})
+        return fitted
+
+    def reached(fitted: Fitted) -> float:
+        value = fitted.validation.get(CRITERION, float("nan"))
+        return -1.0 if np.isnan(value) else value
+
+    log: list[dict[str, Any]] = []
+    grid = model_class(name).grid
+    chosen = {setting: values[0] for setting, values in grid.items()} if budget > 0 else {}
+    best = attempt(chosen)
+    for setting, values in grid.items():
+        for value in values[1:]:
+            spent = time.monotonic() - started
+            if spent + spent / len(log) > budget:
+                return best, log
+            tried = attempt({**chosen, setting: value})
+            if reached(tried) > reached(best):
+                best = tried
+        chosen = {**chosen, setting: best.settings[setting]}
+    return best, log
+
+
+def _run(bundle: Bundle, name: str, fitted: Fitted, cases: Sequence[str]) -> dict[str, Any]:
+    split = bundle.split()
+    test, score_seconds = _timed(lambda: evaluate(fitted.model, split))
     run = {
         "model": name,
-        "seed": seed,
-        "validation": evaluate(model, split, on="validation").summary,
+        "seed": fitted.seed,
+        "validation": fitted.validation,
         "test": test.summary,
-        "fit_seconds": round(fit_seconds, 3),
+        "test_per_user": np.round(test.per_user.get(CRITERION, np.zeros(0)), 5).tolist(),
+        "intervals": _intervals(test),
+        "fit_seconds": round(fitted.seconds, 3),
         "score_seconds": round(score_seconds, 3),
-        "peak_memory_mb": memory.peak_mb,
-        "settings": model.settings,
+        "peak_memory_mb": fitted.peak_mb,
+        "settings": fitted.model.settings,
     }
     cold_cases = [case for case in cases if case != "warm"]
     if cold_cases:
-        cold: Split = bundle.split(seed=seed, cold_items=COLD_SHARE, cold_users=COLD_SHARE)
-        again = _make(name, seed, settings).fit(cold.train, bundle.features)
+        cold: Split = bundle.split(seed=fitted.seed, cold_items=COLD_SHARE, cold_users=COLD_SHARE)
+        again = type(fitted.model)(**fitted.model.settings).fit(cold.train, bundle.features)
         for case in cold_cases:
             run[case.replace("-", "_")] = evaluate(again, cold, case).summary
     return run
+
+
+def _intervals(test: Evaluation) -> dict[str, list[float]]:
+    """Ends of the 95% intervals over users."""
+    rng = np.random.default_rng(0)
+    return {
+        metric: list(bootstrap_interval(test.per_user[metric], rng)[1:])
+        for metric in ("recall@20", "ndcg@20")
+        if metric in test.per_user
+    }
+
+
+def _verdict(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The model that is best on validation, and how it does on test against each other one, Holm-corrected."""
+    good: dict[str, list[dict[str, Any]]] = {}
+    for run in runs:
+        if "error" not in run and run["test_per_user"]:
+            good.setdefault(run["model"], []).append(run)
+    if not good:
+        return {"winner": None, "tests": {}}
+    per_user = {name: np.mean([run["test_per_user"] for run in found], axis=0) for name, found in good.items()}
+    reached = {name: np.mean([run["validation"].get(CRITERION, -1.0) for run in found]) for name, found in good.items()}
+    winner = max(reached, key=reached.__getitem__)
+    found = {
+        other: paired_test(per_user[winner], per_user[other], np.random.default_rng(0))
+        for other in per_user
+        if other != winner
+    }
+    adjusted = holm({other: p for other, (_, p) in found.items()})
+    tests = {other: {"difference": gap, "p": p, "p_holm": adjusted[other]} for other, (gap, p) in found.items()}
+    return {"winner": winner, "tests": tests}
 
 
 def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
@@ -209,20 +297,30 @@ def _clean(value: Any) -> Any:
 
 
 def summary_lines(result: dict[str, Any]) -> list[str]:
-    """A line a model: test figures, mean and standard deviation over seeds, and the winner on validation."""
-    lines = [f"{'model':20s} {'R@20':>16s} {'N@20':>16s} {'AUC':>7s} {'fit s':>7s}"]
-    chosen: dict[str, float] = {}
+    """A line a model: test figures with their 95% intervals over users, and how the winner on validation compares.
+
+    The interval of several seeds is the mean of theirs.
+    """
+    lines = [f"{'model':22s} {'R@20':>21s} {'N@20':>21s} {'AUC':>6s} {'fit s':>7s} {'p (Holm)':>9s}"]
     for name in dict.fromkeys(run["model"] for run in result["runs"]):
         runs = [run for run in result["runs"] if run["model"] == name]
         good = [run for run in runs if "error" not in run]
         if not good:
-            lines.append(f"{name:20s} failed: {runs[0]['error']}")
+            lines.append(f"{name:22s} failed: {runs[0]['error']}")
             continue
-        figures = {key: np.array([run["test"][key] for run in good], float) for key in ("recall@20", "ndcg@20", "auc")}
-        chosen[name] = float(np.mean([run["validation"][CRITERION] for run in good]))
-        cells = [f"{figures[key].mean():.4f} ± {figures[key].std():.4f}" for key in ("recall@20", "ndcg@20")]
+        cells = [_cell(good, metric) for metric in ("recall@20", "ndcg@20")]
+        auc = np.mean([np.nan if run["test"]["auc"] is None else run["test"]["auc"] for run in good])
         seconds = np.mean([run["fit_seconds"] for run in good])
-        lines.append(f"{name:20s} {cells[0]:>16s} {cells[1]:>16s} {figures['auc'].mean():7.4f} {seconds:7.1f}")
-    if chosen:
-        lines.append(f"best on validation: {max(chosen, key=chosen.__getitem__)}")
+        test = result["tests"].get(name)
+        p = f"{test['p_holm']:.4f}" if test else "best" if name == result["winner"] else ""
+        lines.append(f"{name:22s} {cells[0]:>21s} {cells[1]:>21s} {auc:6.3f} {seconds:7.1f} {p:>9s}")
+    if result["winner"]:
+        lines.append(f"best on validation: {result['winner']} (p: paired test of its N@20 on test against each other)")
     return lines
+
+
+def _cell(runs: list[dict[str, Any]], metric: str) -> str:
+    if any(metric not in run["test"] for run in runs):
+        return "-"
+    low, high = np.mean([run["intervals"][metric] for run in runs], axis=0)
+    return f"{np.mean([run['test'][metric] for run in runs]):.4f} [{low:.3f}, {high:.3f}]"

@@ -1,12 +1,14 @@
 """Metrics of ranked lists and of scores; one NDCG in the project.
 
-Ranking metrics take scores (B, I), the relevant items (B, I) bool and the candidates (B, I) bool. Equal
-scores are ranked without favour: within a tie the relevant items come last, so that a model cannot gain
-by scoring everything alike.
+Equal scores are ranked without favour: recall and NDCG are the mean over all orders of what is tied
+(``expected_hits``), so that a model that scores everything alike gets what chance gets; the other metrics
+are of one drawn order.
 
 References:
     Jarvelin, Kekalainen (2002), Cumulated gain-based evaluation of IR techniques, TOIS 20 (NDCG).
     Voorhees (1999), The TREC-8 question answering track report (MRR).
+    McSherry, Najork (2008), Computing information retrieval performance measures efficiently in the presence of
+    tied scores, ECIR (ties).
     Vargas, Castells (2011), Rank and relevance in novelty and diversity metrics, RecSys (novelty).
 """
 
@@ -16,38 +18,64 @@ from sklearn import metrics as sk
 from mmrec.errors import InputError
 
 
-def top_k(scores: np.ndarray, relevant: np.ndarray, candidates: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k best candidates of each row, best first.
+def top_k(scores: np.ndarray, candidates: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+    """The k best candidates of each row, best first; equal scores in an order that is drawn.
 
     Args:
         scores: (B, I) finite.
-        relevant: (B, I) bool; only decides ties, to the model's disadvantage.
         candidates: (B, I) bool, what may be ranked.
         k: length.
+        rng: draws the order of equal scores, one for all rows.
 
     Returns:
-        items (B, k) int64, -1 where a row has fewer candidates, and hits (B, k) bool.
+        (B, min(k, I)) int64, -1 where a row has fewer candidates.
 
     Raises:
         InputError: a score is NaN or infinite.
     """
     if not np.isfinite(scores).all():
         raise InputError("scores hold NaN or infinite values: such a model cannot be ranked")
-    k = min(k, scores.shape[1])
-    # lexsort by (not candidate, -score, relevant): exact, ties settled, positions beyond k not needed
-    order = np.lexsort((relevant, -scores, ~candidates), axis=1)[:, :k]  # (B, k)
-    allowed = np.take_along_axis(candidates, order, axis=1)  # (B, k)
-    hits = np.take_along_axis(relevant, order, axis=1) & allowed  # (B, k)
-    return np.where(allowed, order, -1), hits
+    k, drawn = min(k, scores.shape[1]), rng.permutation(scores.shape[1])
+    cost = np.where(candidates, -scores, np.inf)[:, drawn]  # (B, I)
+    near = np.sort(np.argpartition(cost, k - 1, axis=1)[:, :k], axis=1)  # (B, k)
+    order = np.argsort(np.take_along_axis(cost, near, axis=1), axis=1, kind="stable")
+    best = np.take_along_axis(near, order, axis=1)
+    return np.where(np.isfinite(np.take_along_axis(cost, best, axis=1)), drawn[best], -1)
+
+
+def hits_of(items: np.ndarray, relevant: np.ndarray) -> np.ndarray:
+    """Which listed items are relevant: (B, k) indices, -1 for none, and (B, I) bool -> (B, k) bool."""
+    return np.take_along_axis(relevant, np.maximum(items, 0), axis=1) & (items >= 0)
+
+
+def expected_hits(items: np.ndarray, scores: np.ndarray, relevant: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    """Chance that each place of a list holds a relevant item, over all orders of equal scores.
+
+    A place within a tie holds each of the tied items alike; the last tie goes on beyond the list.
+
+    Args:
+        items: (B, k) from ``top_k``.
+        scores, relevant, candidates: (B, I) that the lists were made of.
+
+    Returns:
+        (B, k) float in [0, 1]: ``hits_of`` where no scores are equal.
+    """
+    hits = hits_of(items, relevant).astype(float)
+    best = np.where(items >= 0, np.take_along_axis(scores, np.maximum(items, 0), axis=1), np.nan)  # (B, k)
+    tied = best[:, :, None] == best[:, None, :]  # (B, k, k)
+    share = (tied * hits[:, None]).sum(axis=2) / np.maximum(tied.sum(axis=2), 1)
+    last = candidates & (scores == best[:, -1:])  # (B, I)
+    share_last = (last & relevant).sum(axis=1) / np.maximum(last.sum(axis=1), 1)  # (B,)
+    return np.where(best == best[:, -1:], share_last[:, None], share)
 
 
 def recall(hits: np.ndarray, relevant: np.ndarray) -> np.ndarray:
-    """Hits among the first k over all relevant items: (B, k) bool, (B,) counts -> (B,)."""
+    """Hits among the first k over all relevant items: (B, k) bool or chances, (B,) counts -> (B,)."""
     return hits.sum(axis=1) / np.maximum(relevant, 1)
 
 
 def ndcg(hits: np.ndarray, relevant: np.ndarray) -> np.ndarray:
-    """sum_j hit_j / log2(j + 1) over the same sum for a perfect list: (B, k) bool, (B,) counts -> (B,)."""
+    """sum_j hit_j / log2(j + 1) over the same sum for a perfect list: (B, k) bool or chances, (B,) counts -> (B,)."""
     k = hits.shape[1]
     discount = 1 / np.log2(np.arange(2, k + 2))  # (k,)
     ideal = np.concatenate([[0.0], np.cumsum(discount)])[np.minimum(relevant, k)]  # (B,)

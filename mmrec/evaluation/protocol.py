@@ -93,8 +93,9 @@ def evaluate(
         some = relevant.any(axis=1)
         if not some.any():
             continue
-        items, hits = metrics.top_k(scores[some], relevant[some], candidates[some], max(CUTOFFS))
-        parts.append(_ranking(hits, relevant[some].sum(axis=1)))
+        items = metrics.top_k(scores[some], candidates[some], max(CUTOFFS), np.random.default_rng(0))
+        expected = metrics.expected_hits(items, scores[some], relevant[some], candidates[some])
+        parts.append(_ranking(metrics.hits_of(items, relevant[some]), expected, relevant[some].sum(axis=1)))
         lists.append(items)
         measured.append(users[some])
 
@@ -111,11 +112,11 @@ def evaluate(
     return Evaluation(summary, per_user, users, rows.user[order], score, truth)
 
 
-def _ranking(hits: np.ndarray, relevant: np.ndarray) -> dict[str, np.ndarray]:
+def _ranking(hits: np.ndarray, expected: np.ndarray, relevant: np.ndarray) -> dict[str, np.ndarray]:
     values = {}
     for k in CUTOFFS:
-        values[f"recall@{k}"] = metrics.recall(hits[:, :k], relevant)
-        values[f"ndcg@{k}"] = metrics.ndcg(hits[:, :k], relevant)
+        values[f"recall@{k}"] = metrics.recall(expected[:, :k], relevant)
+        values[f"ndcg@{k}"] = metrics.ndcg(expected[:, :k], relevant)
         values[f"mrr@{k}"] = metrics.reciprocal_rank(hits[:, :k])
         values[f"map@{k}"] = metrics.average_precision(hits[:, :k], relevant)
         values[f"hit_rate@{k}"] = metrics.hit_rate(hits[:, :k])

@@ -10,12 +10,20 @@ from mmrec.models.base import Recommender, read_record
 REGISTRY = {
     "chance": "mmrec.models.chance:Chance",
     "popularity": "mmrec.models.popularity:Popularity",
-    "content": "mmrec.models.profile:ContentProfile",
+    "popularity-recent": "mmrec.models.popularity:RecentPopularity",
+    "item-knn": "mmrec.models.neighbours:ItemKNN",
     "mf": "mmrec.models.factorisation:MatrixFactorisation",
+    "mf-ratings": "mmrec.models.rating_factorisation:RatingFactorisation",
     "ease": "mmrec.models.ease:EASE",
+    "graph-filter": "mmrec.models.graph_filter:GraphFilter",
+    "content": "mmrec.models.profile:ContentProfile",
+    "ease-features": "mmrec.models.ease:FeatureEASE",
+    "graph-filter-features": "mmrec.models.graph_filter:FeatureGraphFilter",
     "document-literal": "mmrec.models.document:LiteralReading",
     "document-user": "mmrec.models.document:UserReading",
     "fusion": "mmrec.models.fusion:FusionRecommender",
+    "rank-fusion": "mmrec.models.ensemble:RankFusion",
+    "stacked": "mmrec.models.ensemble:Stacked",
 }
 
 

@@ -12,6 +12,7 @@ from mmrec.data.catalogue import Interactions
 from mmrec.errors import InputError
 from mmrec.features.table import Features
 from mmrec.files import atomic_write, write_json
+from mmrec.models.ranking import best_items, users_at_once
 
 
 class Recommender(ABC):
@@ -23,11 +24,15 @@ class Recommender(ABC):
     Class attributes:
         name: what the model is called on the command line and in tables.
         needs_features: whether ``fit`` reads item features.
+        needs_time: whether ``fit`` reads when things were rated.
+        needs_ratings: whether ``fit`` reads how well things were liked, not only what was used.
         grid: setting -> values that may be tried, on validation alone.
     """
 
     name: ClassVar[str]
     needs_features: ClassVar[bool] = False
+    needs_time: ClassVar[bool] = False
+    needs_ratings: ClassVar[bool] = False
     grid: ClassVar[dict[str, tuple[Any, ...]]] = {}
 
     def __init__(self, **settings: Any) -> None:
@@ -39,6 +44,17 @@ class Recommender(ABC):
         """Names of the settings."""
         return tuple(inspect.signature(cls).parameters)
 
+    @classmethod
+    def lacks(cls, train: Interactions, features: Features | None) -> str:
+        """What the data do not hold and the model needs, in words; empty where nothing is missing."""
+        if cls.needs_features and (features is None or not features.modalities):
+            return "item features"
+        if cls.needs_time and not train.has_time():
+            return "timestamps"
+        if cls.needs_ratings and train.is_implicit():
+            return "ratings that differ"
+        return ""
+
     def fit(self, train: Interactions, features: Features | None = None) -> Self:
         """Learn from the training rows and the features of all items.
 
@@ -48,10 +64,27 @@ class Recommender(ABC):
         """
         if not len(train):
             raise InputError(f"{self.name}: there is no training row")
+        if lacking := self.lacks(train, features):
+            raise InputError(f"{self.name} needs {lacking}, and the data hold none")
         self._train = train
         self._seen = train.matrix()
         self._fit(train, features)
         return self
+
+    def update(self, old: Interactions, new: Interactions, features: Features | None = None) -> Self:
+        """Learn from further rows; by default the model is fitted anew on old and new rows together.
+
+        Args:
+            old: the rows learned so far (a loaded model does not keep their ratings).
+            new: the rows that came after; ``new.users`` may exceed the users known so far, the items are the same.
+            features: item features; models without content ignore it.
+
+        Returns:
+            The model, with the scores that a fresh one with the same settings gets from all rows.
+        """
+        columns = ("user", "item", "rating", "timestamp", "row")
+        joined = {name: np.concatenate([getattr(old, name), getattr(new, name)]) for name in columns}
+        return self.fit(Interactions(**joined, users=new.users, items=new.items), features)
 
     @abstractmethod
     def _fit(self, train: Interactions, features: Features | None) -> None:
@@ -69,33 +102,34 @@ class Recommender(ABC):
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Take back what ``state`` gave."""
 
-    def recommend(self, users: np.ndarray, k: int = 10, exclude_seen: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    def recommend(
+        self, users: np.ndarray, k: int = 10, exclude_seen: bool = True, allowed: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The k best items for each user, best first; equal scores in the order of the items.
+
+        Exact. Users are scored block by block, so that memory does not grow with their number.
 
         Args:
             users: (B,) user indices.
             k: length of the lists.
             exclude_seen: leave out items that the user has a training row for.
+            allowed: (I,) bool, which items may be listed; all when None.
 
         Returns:
             items (B, k) int64 and scores (B, k) float32; where fewer than k items are left, the tail
             is -1 with score -inf.
+
+        Raises:
+            InputError: k is below 1, or the model gives a score that is no number.
         """
         users = np.asarray(users, dtype=np.int64)
-        if k < 1:
-            raise InputError(f"k must be at least 1, not {k}")
-        scores = np.array(self.scores(users), dtype=np.float32)  # (B, I)
-        if exclude_seen:
-            rows, items = self._seen[users].nonzero()
-            scores[rows, items] = -np.inf
-        width = min(k, scores.shape[1])
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :width]
-        best = np.take_along_axis(scores, order, axis=1)
-        items_out = np.full((len(users), k), -1, np.int64)
-        scores_out = np.full((len(users), k), -np.inf, np.float32)
-        items_out[:, :width] = np.where(np.isfinite(best), order, -1)
-        scores_out[:, :width] = best
-        return items_out, scores_out
+        items, best = np.full((len(users), k), -1, np.int64), np.full((len(users), k), -np.inf, np.float32)
+        block = users_at_once(self._seen.shape[1])
+        for start in range(0, len(users), block):
+            here = slice(start, start + block)
+            scores = self.scores(users[here])  # (b, I)
+            items[here], best[here] = best_items(scores, k, self._seen[users[here]] if exclude_seen else None, allowed)
+        return items, best
 
     def save(self, folder: Path | str, **record: Any) -> None:
         """Write ``model.json`` (name, settings, sizes, ``record``) and ``state.npz`` into ``folder``."""

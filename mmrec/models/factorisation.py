@@ -28,10 +28,14 @@ class MatrixFactorisation(Recommender):
     """
 
     name = "mf"
-    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"embedding_size": (16, 32, 64), "alpha": (4.0, 12.0)}
+    grid: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "embedding_size": (32, 64, 16),
+        "l2": (30.0, 10.0, 60.0),
+        "alpha": (8.0, 2.0, 20.0),
+    }
 
     def __init__(
-        self, embedding_size: int = 32, alpha: float = 8.0, l2: float = 10.0, epochs: int = 15, seed: int = 0
+        self, embedding_size: int = 32, alpha: float = 8.0, l2: float = 30.0, epochs: int = 15, seed: int = 0
     ) -> None:
         super().__init__(embedding_size=embedding_size, alpha=alpha, l2=l2, epochs=epochs, seed=seed)
 

@@ -1,4 +1,6 @@
-"""Everybody gets what most people liked: the baseline that every table needs."""
+"""Everybody gets what most people liked, ever or lately: the baselines that every table needs."""
+
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,3 +28,24 @@ class Popularity(Recommender):
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Take the counts back."""
         self.likes = state["likes"]
+
+
+class RecentPopularity(Popularity):
+    """r_ui = sum over the training likes of item i of 2^-(age / half_life), age counted from the last training row.
+
+    Args:
+        half_life: in days.
+    """
+
+    name = "popularity-recent"
+    needs_time = True
+    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"half_life": (30.0, 7.0, 120.0)}
+
+    def __init__(self, half_life: float = 30.0) -> None:
+        super().__init__(half_life=half_life)
+
+    def _fit(self, train: Interactions, features: Features | None) -> None:
+        likes = train.likes()
+        age = (train.timestamp.max() - likes.timestamp) / 86400  # (n,) days
+        weight = 2.0 ** (-age / self.settings["half_life"])
+        self.likes = np.bincount(likes.item, weight, minlength=train.items).astype(np.float32)  # (I,)

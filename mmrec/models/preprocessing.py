@@ -9,7 +9,6 @@ from sklearn.preprocessing import normalize
 
 from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
-from mmrec.text import inverse_document_frequency
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,8 @@ class Preprocessor:
     @classmethod
     def fit(cls, features: Features, train: Interactions) -> Self:
         """Learn scales from the items and likes of ``train``."""
+        from mmrec.text import inverse_document_frequency  # imports Keras, which takes seconds
+
         known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
         words, idf, mean, deviation = None, None, {}, {}
         for name in features.modalities:

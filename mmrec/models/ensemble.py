@@ -1,0 +1,201 @@
+"""Several models heard together: by their ranks, or each as much as it earned on likes held back from it.
+
+References:
+    Cormack, Clarke and Buettcher (2009), Reciprocal rank fusion outperforms Condorcet and individual rank learning
+    methods, SIGIR.
+    Wolpert (1992), Stacked generalization, Neural Networks 5.
+    Caruana, Niculescu-Mizil, Crew and Ksikes (2004), Ensemble selection from libraries of models, ICML.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from scipy.stats import rankdata
+
+from mmrec.data.catalogue import Interactions
+from mmrec.data.split import by_time
+from mmrec.errors import InputError
+from mmrec.features.table import Features
+from mmrec.models import make_model, model_class
+from mmrec.models.base import Recommender
+
+MEMBERS = ("ease-features", "graph-filter-features", "ease", "graph-filter", "item-knn", "mf")
+"""Members unless others are asked for: each is fitted in seconds."""
+_RANK_OFFSET = 60  # as in Cormack et al.
+_TOP = 10  # places that count about alike
+_PEOPLE = 1000  # whose held-back likes the weights are learned from, at most
+_ROUNDS = 12
+
+
+class RankFusion(Recommender):
+    """Reciprocal rank fusion: sum over the members of 1 / (60 + rank of the item in the member's list).
+
+    Args:
+        members: names of models; those that the data do not allow are left out.
+        member_settings: name -> settings that differ from the member's defaults.
+        seed: of the members' chance.
+    """
+
+    name = "rank-fusion"
+
+    def __init__(
+        self,
+        members: Sequence[str] = MEMBERS,
+        member_settings: dict[str, dict[str, Any]] | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(members=list(members), member_settings=member_settings or {}, seed=seed)
+
+    def _fit(self, train: Interactions, features: Features | None) -> None:
+        self.members = self._fitted(train, features)
+
+    def _fitted(self, train: Interactions, features: Features | None) -> dict[str, Recommender]:
+        """The members that the data allow, fitted.
+
+        Raises:
+            InputError: there is none.
+        """
+        names = [name for name in self.settings["members"] if not model_class(name).lacks(train, features)]
+        if not names:
+            raise InputError(f"{self.name}: the data allow none of {', '.join(self.settings['members'])}")
+        return {name: self._make(name).fit(train, features) for name in names}
+
+    def _make(self, name: str) -> Recommender:
+        settings = dict(self.settings["member_settings"].get(name, {}))
+        if "seed" in model_class(name).parameters():
+            settings.setdefault("seed", self.settings["seed"])
+        return make_model(name, **settings)
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        """(B, I) float32: fused ranks; equal scores share their mean rank."""
+        fused = sum(1 / (_RANK_OFFSET + rankdata(-member.scores(users), axis=1)) for member in self.members.values())
+        return np.asarray(fused, np.float32)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What each member learned, under its name."""
+        return {
+            f"{name}:{key}": value for name, member in self.members.items() for key, value in member.state().items()
+        }
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Make the members anew and give each what it learned."""
+        parts: dict[str, dict[str, np.ndarray]] = {}
+        for key, value in state.items():
+            name, colon, rest = key.partition(":")
+            if colon:
+                parts.setdefault(name, {})[rest] = value
+        self.members = {name: self._make(name) for name in self.settings["members"] if name in parts}
+        for name, member in self.members.items():
+            member.restore(parts[name])
+
+
+class Stacked(RankFusion):
+    r"""$r_{ui} = -\sum_m w_m \log(10 + \text{rank}_m(u, i))$, with weights that earn most on held-back likes.
+
+    A share of each person's training rows, the latest (drawn ones where there is no time), is held back and the members
+    are fitted on the rest. Starting from the best member, one is added again and again, the same one more than once if
+    need be, as long as the held-back likes rise; w counts how often. Then the chosen members are fitted on the whole.
+
+    Args:
+        members: names of models; those that the data do not allow are left out.
+        member_settings: name -> settings that differ from the member's defaults.
+        held_back: share of each person's rows, in (0, 1).
+        seed: of the members' chance, and of what is held back.
+    """
+
+    name = "stacked"
+
+    def __init__(
+        self,
+        members: Sequence[str] = MEMBERS,
+        member_settings: dict[str, dict[str, Any]] | None = None,
+        held_back: float = 0.1,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(members, member_settings, seed)
+        self.settings["held_back"] = held_back
+
+    def _fit(self, train: Interactions, features: Features | None) -> None:
+        rng = np.random.default_rng(self.settings["seed"])
+        # rows of one instant keep their order: drawn, so that the file's order decides nothing
+        split = by_time(train.take(rng.permutation(len(train))), validation=0.0, test=self.settings["held_back"])
+        held = split.test["warm"].likes(train.is_implicit())
+        first = self._fitted(split.train, features)
+        counts = dict(zip(first, choose_weights(list(first.values()), split.train, held, rng), strict=True))
+        self.settings["members"] = [name for name, count in counts.items() if count]
+        self.weights = np.array([counts[name] for name in self.settings["members"]])
+        self.members = self._fitted(train, features)
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        """(B, I) float32."""
+        members = zip(self.weights, self.members.values(), strict=True)
+        return np.asarray(sum(weight * log_rank(member.scores(users)) for weight, member in members), np.float32)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What each member learned, and the weights."""
+        return {**super().state(), "weights": self.weights}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Members and weights."""
+        super().restore(state)
+        self.weights = state["weights"]
+
+
+def log_rank(scores: np.ndarray) -> np.ndarray:
+    """(B, I): -log(10 + rank), so that a place matters less the further down it is; equal scores share a rank."""
+    return -np.log(_TOP + rankdata(-scores, axis=1))
+
+
+def choose_weights(
+    members: Sequence[Recommender], train: Interactions, held: Interactions, rng: np.random.Generator
+) -> np.ndarray:
+    """How often each member is heard: greedy selection with replacement on held-back likes (Caruana et al. 2004).
+
+    Args:
+        members: fitted on ``train``.
+        train: what they were fitted on.
+        held: likes that they did not see.
+        rng: draws the people where there are more than 1,000.
+
+    Returns:
+        (m,) counts, at least one of them above 0.
+
+    Raises:
+        InputError: no like is held back.
+    """
+    people = np.unique(held.user)
+    if not len(people):
+        raise InputError("stacked: no like can be held back to learn weights from: there are too few ratings")
+    people = np.sort(rng.permutation(people)[:_PEOPLE])
+    likes, seen = held.matrix()[people], train.matrix()[people]
+    likes = (likes - likes.multiply(seen)).tocsr()
+    tables = [log_rank(member.scores(people)) for member in members]  # each (P, I)
+    counts, sum_of_chosen, best = np.zeros(len(members), int), np.zeros(likes.shape), -1.0
+    while counts.sum() < _ROUNDS:
+        gains = [discounted_gain(sum_of_chosen + table, likes, seen) for table in tables]
+        if max(gains) <= best:
+            break
+        best, chosen = max(gains), int(np.argmax(gains))
+        counts[chosen] += 1
+        sum_of_chosen += tables[chosen]
+    return counts
+
+
+def discounted_gain(scores: np.ndarray, likes: csr_matrix, seen: csr_matrix) -> float:
+    """Mean over the people with a like of 1 / log2(1 + rank) over each one's likes; ranks are among unseen items.
+
+    Args:
+        scores: (P, I).
+        likes: (P, I) sparse, held-back likes.
+        seen: (P, I) sparse.
+    """
+    hidden = np.array(scores)
+    hidden[seen.nonzero()] = -np.inf
+    people, items = likes.nonzero()
+    here = hidden[people]  # (n, I)
+    rank = 1 + (here > np.take_along_axis(here, items[:, None], axis=1)).sum(axis=1)  # (n,)
+    count = np.bincount(people, minlength=len(scores))  # (P,)
+    gain = np.bincount(people, 1 / np.log2(1 + rank), minlength=len(scores))
+    return float((gain[count > 0] / count[count > 0]).mean())

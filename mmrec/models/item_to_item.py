@@ -1,0 +1,105 @@
+"""What the linear item-to-item models share: scores X B, and the inverse of a symmetric matrix."""
+
+from abc import abstractmethod
+
+import numpy as np
+from scipy.linalg import lapack
+from scipy.sparse import csr_matrix
+
+from mmrec.data.catalogue import LIKE_THRESHOLD, Interactions
+from mmrec.errors import InputError
+from mmrec.features.table import Features
+from mmrec.models.base import Recommender
+
+
+class ItemToItem(Recommender):
+    """Scores X B: X (U, I) holds what people liked in training, B (I, I) what a like says about another item.
+
+    Subclasses may have two settings, which say what stands in X besides ones for likes:
+        dislike: what an item weighs that was rated below a like; it was chosen, after all. 0 leaves it out.
+        recency: when X is scored, a row counts half that has this many later ones of its person; 0 counts all alike,
+            as do data without time. What is learned from counts all alike in any case.
+    """
+
+    def _fit(self, train: Interactions, features: Features | None) -> None:
+        rows = train if self.settings.get("dislike") and not train.is_implicit() else train.likes()
+        liked = np.ones(len(rows), bool) if train.is_implicit() else rows.rating >= LIKE_THRESHOLD
+        weight = np.where(liked, 1.0, self.settings.get("dislike", 0.0))  # (N,)
+        shape, at = (train.users, train.items), (rows.user, rows.item)
+        self.chosen = csr_matrix((weight, at), shape)  # (U, I)
+        self.weights = self._item_weights(train, features).astype(np.float32)  # (I, I)
+        half = self.settings.get("recency", 0.0)
+        fading = 2.0 ** (-later_rows(rows) / half) if half and train.has_time() else 1.0
+        self.profiles = csr_matrix(((weight * fading).astype(np.float32), at), shape)  # (U, I)
+
+    @abstractmethod
+    def _item_weights(self, train: Interactions, features: Features | None) -> np.ndarray:
+        """B (I, I): entry (i, j) is what a like of i adds to the score of j. ``self.chosen`` is X."""
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        """(B, I): rows of X B."""
+        return self.fold_in(self.profiles[users])
+
+    def fold_in(self, liked: csr_matrix) -> np.ndarray:
+        """Scores for people who were not there in training.
+
+        Args:
+            liked: (B, I) sparse, what each of them likes.
+
+        Returns:
+            (B, I) float32.
+        """
+        return np.asarray(liked @ self.weights, np.float32)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """B and X."""
+        cells = self.profiles.tocoo()
+        places = {"user": cells.row, "item": cells.col, "value": cells.data, "shape": np.array(cells.shape)}
+        return {"weights": self.weights, **places}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Take B and X back."""
+        self.weights = state["weights"]
+        self.profiles = csr_matrix((state["value"], (state["user"], state["item"])), tuple(state["shape"]))
+
+
+def later_rows(rows: Interactions) -> np.ndarray:
+    """(N,) how many later rows the same person has; rows of one instant keep their order."""
+    order = np.lexsort((rows.timestamp, rows.user))
+    ends = np.cumsum(np.bincount(rows.user, minlength=rows.users))  # (U,)
+    later = np.empty(len(rows), np.int64)
+    later[order] = ends[rows.user[order]] - 1 - np.arange(len(rows))
+    return later
+
+
+def gram_matrix(chosen: csr_matrix) -> np.ndarray:
+    """X'X of a sparse X: (U, I) -> (I, I) float64."""
+    return np.asarray((chosen.T @ chosen).todense(), np.float64)
+
+
+def inverse(matrix: np.ndarray) -> np.ndarray:
+    """Inverse of a symmetric positive definite matrix by Cholesky's factors, at half the cost of a general inverse.
+
+    Args:
+        matrix: (I, I) float64; overwritten.
+
+    Raises:
+        InputError: the matrix is not positive definite.
+    """
+    # LAPACK counts by columns: the transposed view of a symmetric matrix is the matrix itself, and is not copied
+    factor, failed = lapack.dpotrf(matrix.T, lower=False, overwrite_a=True, clean=False)
+    if failed:
+        raise InputError("the matrix of the linear model cannot be inverted: raise l2")
+    half, failed = lapack.dpotri(factor, lower=False, overwrite_c=True)  # the upper triangle
+    assert not failed
+    for at in range(0, len(half), 512):  # mirror it by blocks, without a second matrix
+        half[at : at + 512, : at + 512] = _mirrored(half, at)
+    return half
+
+
+def _mirrored(half: np.ndarray, at: int) -> np.ndarray:
+    """Rows at .. at + 512 up to the diagonal block, from the upper triangle."""
+    rows = half[: at + 512, at : at + 512].T.copy()  # (b, at + b)
+    block = rows[:, at:]
+    rows[:, at:] = np.tril(block) + np.tril(block, -1).T
+    return rows

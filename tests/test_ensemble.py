@@ -1,0 +1,75 @@
+"""Ensembles: fused ranks by hand, members that earn their weight, and nothing learned from what is not given."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+
+from mmrec.errors import InputError
+from mmrec.models import make_model
+from mmrec.models.ensemble import choose_weights, discounted_gain
+
+
+class Table:
+    """A model that scores as it is told."""
+
+    name = "table"
+
+    def __init__(self, scores):
+        self.table = np.asarray(scores, np.float32)
+
+    def scores(self, users):
+        return self.table[users]
+
+
+def test_reciprocal_ranks_by_hand(interactions):
+    members = ("popularity", "ease")
+    fused = make_model("rank-fusion", members=members).fit(interactions).scores(np.array([4]))[0]
+    expected = np.zeros(interactions.items)
+    for name in members:
+        scores = make_model(name).fit(interactions).scores(np.array([4]))[0]
+        for item in range(interactions.items):
+            above, tied = (scores > scores[item]).sum(), (scores == scores[item]).sum()
+            expected[item] += 1 / (60 + above + (tied + 1) / 2)
+    assert fused == pytest.approx(expected, rel=1e-6)
+
+
+def test_gain_of_likes_among_unseen_items():
+    likes, seen = csr_matrix([[0, 0, 1, 1], [0, 0, 0, 0]]), csr_matrix([[1, 0, 0, 0], [0, 0, 0, 0]])
+    scores = np.array([[9.0, 1.0, 3.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+    assert discounted_gain(scores, likes, seen) == pytest.approx((1 + 1 / np.log2(4)) / 2)
+
+
+def test_the_member_that_knows_is_heard(interactions):
+    rng = np.random.default_rng(0)
+    held = rng.random(len(interactions)) < 0.2
+    train, likes = interactions.take(~held), interactions.take(held).likes(False)
+    truth = likes.matrix().toarray() + 0.1 * rng.random((interactions.users, interactions.items))
+    noise = rng.random(truth.shape)
+    counts = choose_weights([Table(noise), Table(truth)], train, likes, np.random.default_rng(0))
+    assert counts.tolist() == [0, 1]
+
+
+def test_stacked_is_a_weighted_sum_of_log_ranks(interactions, features):
+    model = make_model("stacked").fit(interactions, features)
+    expected = np.zeros((3, interactions.items))
+    for name, weight in zip(model.settings["members"], model.weights, strict=True):
+        scores = make_model(name).fit(interactions, features).scores(np.arange(3)).astype(float)
+        rank = (scores[:, None] > scores[:, :, None]).sum(axis=2) + (
+            (scores[:, None] == scores[:, :, None]).sum(2) + 1
+        ) / 2
+        expected -= weight * np.log(10 + rank)
+    assert model.scores(np.arange(3)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_settings_of_members_reach_them(interactions):
+    given = {"ease": {"l2": 3.0}}
+    model = make_model("rank-fusion", members=["ease", "popularity"], member_settings=given).fit(interactions)
+    assert model.members["ease"].settings["l2"] == 3.0
+
+
+def test_members_that_the_data_do_not_allow_are_left_out(interactions):
+    model = make_model("rank-fusion").fit(interactions)  # no features
+    assert "ease" in model.members
+    assert "ease-features" not in model.members
+    with pytest.raises(InputError, match="the data allow none"):
+        make_model("rank-fusion", members=["ease-features"]).fit(interactions)
