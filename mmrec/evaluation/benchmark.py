@@ -170,7 +170,9 @@ def _members(name: str, result: dict[str, Any]) -> dict[str, Any]:
     """For an ensemble, the settings that were chosen for its members."""
     if "member_settings" not in model_class(name).parameters():
         return {}
-    return {"member_settings": {member: found["chosen"] for member, found in result["search"].items()}}
+    members = model_class(name)().settings["members"]
+    found = {member: result["search"][member]["chosen"] for member in members if member in result["search"]}
+    return {"member_settings": found}
 
 
 def _search(bundle: Bundle, name: str, given: dict[str, Any], budget: float) -> tuple[Fitted, list[dict[str, Any]]]:

@@ -132,8 +132,8 @@ def _read_mmrec(folder: Path) -> Bundle:
     part = _whole_numbers(table, "x_label", path, largest=2) if "x_label" in table else None
     if "timestamp" in table:
         timestamp = np.floor(_numbers(table, "timestamp", path)).astype(np.int64)
-    else:  # the file's order within the user
-        timestamp = np.asarray(pd.Series(user).groupby(user).cumcount(), np.int64)
+    else:  # the file's order may be that of the ids: no time is better than an invented one
+        timestamp = np.zeros(len(user), np.int64)
     features, files = read_features(folder, at_least=int(item.max()) + 1, ids_from=path)
     rows = Interactions(
         user,

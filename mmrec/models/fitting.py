@@ -17,6 +17,7 @@ SOURCES = (
     "features/",
     "pretrained/",
     "data/catalogue.py",
+    "data/split.py",
     "data/download.py",
     "text.py",
     "fusion.py",
