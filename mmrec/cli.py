@@ -14,7 +14,7 @@ COMMANDS = {
     "fetch": "download or convert a real data set, or pre-trained encoders",
     "features": "extract text, picture and sound features",
     "train": "fit a model and save it",
-    "recommend": "rank items for a user, or users for a new item",
+    "recommend": "rank items for known or new users, or users for a new item",
     "benchmark": "compare models under the evaluation contract",
     "book": "run the notebooks and build the book",
     "figures": "export every figure of the book",

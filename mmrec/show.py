@@ -20,10 +20,16 @@ from mmrec.data.media import read_image
 COLOURS = {"text": "#4477aa", "image": "#ee6677", "audio": "#228833", "fusion": "#aa3377", "other": "#777777"}
 """One colour a modality throughout the book (Tol's bright scheme, safe for colour-blind readers)."""
 
-_CARD_STYLE = (
-    "display:inline-block;vertical-align:top;width:11rem;margin:.3rem;padding:.5rem;"
-    "border:1px solid #8886;border-radius:.4rem;font-size:.8rem;line-height:1.3"
-)
+_CARD_STYLE = """<style>
+.mmrec-card { display: inline-block; vertical-align: top; width: 11rem; margin: .3rem; padding: .5rem;
+  border: 1px solid #8886; border-radius: .4rem; font-size: .8rem; line-height: 1.3; }
+.mmrec-card img { height: 9rem; display: block; margin: auto; }
+.mmrec-card audio { width: 100%; }
+.mmrec-card em { display: block; margin: .2rem 0; }
+/* The book's dark theme puts outputs on a light panel; cards have the page's own colours instead. */
+.text_html:has(.mmrec-card) { background: none !important; color: inherit !important; padding: 0 !important; }
+.mmrec-card img { background: none !important; padding: 0 !important; }
+</style>"""
 
 
 def contact_sheet(
@@ -82,27 +88,27 @@ def item_cards(
         if scores is not None:
             parts.append(f"<br>score {scores[place]:.3f}")
         if notes is not None:
-            parts.append(f"<br><em>{html.escape(notes[place])}</em>")
+            parts.append(f"<em>{html.escape(notes[place])}</em>")
         text = str(catalogue.items["text"].iat[item])
-        parts.append(f"<br>{html.escape(text[:120])}{'…' if len(text) > 120 else ''}")
+        parts.append(f"<div>{html.escape(text[:120])}{'…' if len(text) > 120 else ''}</div>")
         if sound:
             parts.append(_sound(catalogue, item))
-        cards.append(f'<div style="{_CARD_STYLE}">{"".join(parts)}</div>')
-    return HTML(f"<div>{''.join(cards)}</div>")
+        cards.append(f'<div class="mmrec-card">{"".join(parts)}</div>')
+    return HTML(f"{_CARD_STYLE}<div>{''.join(cards)}</div>")
 
 
 def _picture(catalogue: Catalogue, item: int, title: str) -> str:
     path = catalogue.media_path(item, "image")
     if path is None:
         return "<div>(no picture)</div>"
-    return f'<img alt="Picture of {title}" src="{_embedded(path)}" style="height:9rem;display:block;margin:auto">'
+    return f'<img alt="Picture of {title}" src="{_embedded(path)}">'
 
 
 def _sound(catalogue: Catalogue, item: int) -> str:
     path = catalogue.media_path(item, "audio")
     if path is None:
         return "<div>(no sound)</div>"
-    return f'<audio controls preload="none" style="width:100%" src="{_embedded(path)}"></audio>'
+    return f'<audio controls preload="none" src="{_embedded(path)}"></audio>'
 
 
 def _embedded(path: Path) -> str:

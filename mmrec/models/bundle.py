@@ -1,6 +1,7 @@
 """A saved model together with the ids it speaks of and the catalogue it is bound to."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,6 @@ import pandas as pd
 
 from mmrec.data.catalogue import MODALITIES, Catalogue, Interactions
 from mmrec.errors import InputError
-from mmrec.features.table import Features
 from mmrec.files import write_json
 from mmrec.models import load_model
 from mmrec.models.base import Recommender, read_record
@@ -17,26 +17,46 @@ from mmrec.models.base import Recommender, read_record
 
 @dataclass(frozen=True)
 class SavedModel:
-    """What ``mmrec recommend`` needs: the model, and how its indices translate to ids and titles."""
+    """What ``mmrec recommend`` needs: the model, how its indices translate to ids and titles, and its catalogue.
+
+    ``catalogue`` is None where the folder that the model was trained on is not there any more.
+    """
 
     model: Recommender
     user_ids: tuple[str, ...]
     item_ids: tuple[str, ...]
     titles: tuple[str, ...] | None
     encoders: dict[str, str]
+    catalogue: Catalogue | None
 
-    def user_index(self, user_id: str) -> int:
-        """The index of a user id.
+    def user_indices(self, user_ids: Iterable[str]) -> np.ndarray:
+        """(n,) int64: the indices of user ids, in the order asked for.
 
         Raises:
-            InputError: the model was trained without that user.
+            InputError: the model was trained without one of them.
         """
-        if user_id not in self.user_ids:
-            example = self.user_ids[0] if self.user_ids else "none"
+        known = {ident: place for place, ident in enumerate(self.user_ids)}
+        wanted = list(user_ids)
+        for ident in wanted:
+            if ident not in known:
+                example = self.user_ids[0] if self.user_ids else "none"
+                raise InputError(f"unknown user {ident!r}: the model knows {len(known)} users, such as {example!r}")
+        return np.array([known[ident] for ident in wanted], np.int64)
+
+    def needed_catalogue(self, purpose: str) -> Catalogue:
+        """The catalogue, for what cannot be done without.
+
+        Args:
+            purpose: what needs it, such as ``"--where"``.
+
+        Raises:
+            InputError: it is not there.
+        """
+        if self.catalogue is None:
             raise InputError(
-                f"unknown user {user_id!r}: the model knows {len(self.user_ids)} users, such as {example!r}"
+                f"{purpose} reads the catalogue, which is not where the model was trained: give --catalogue DIR"
             )
-        return self.user_ids.index(user_id)
+        return self.catalogue
 
 
 def save_model(model: Recommender, folder: Path, catalogue: Catalogue, encoders: dict[str, str]) -> None:
@@ -61,18 +81,20 @@ def load_saved_model(folder: Path, catalogue_folder: Path | None = None, drop_fa
         InputError: no model, or the catalogue's content has changed since training.
     """
     record = read_record(folder)
-    bound = record["catalogue"]
+    bound, catalogue = record["catalogue"], None
     at = Path(catalogue_folder or bound["folder"])
     if catalogue_folder is not None or at.is_dir():
         from mmrec.data.reader import read_catalogue
 
-        if read_catalogue(at, drop_faulty=drop_faulty).fingerprint != bound["fingerprint"]:
+        catalogue = read_catalogue(at, drop_faulty=drop_faulty)
+        if catalogue.fingerprint != bound["fingerprint"]:
             raise InputError(
                 f"{folder} was trained on other data than {at} holds now: train it again on this catalogue"
             )
     ids = json.loads((folder / "ids.json").read_text(encoding="utf-8"))
     titles = tuple(ids["titles"]) if "titles" in ids else None
-    return SavedModel(load_model(folder), tuple(ids["user_ids"]), tuple(ids["item_ids"]), titles, record["encoders"])
+    user_ids, item_ids = tuple(ids["user_ids"]), tuple(ids["item_ids"])
+    return SavedModel(load_model(folder), user_ids, item_ids, titles, record["encoders"], catalogue)
 
 
 def new_item(text: str, image: str, audio: str) -> Catalogue:
@@ -101,16 +123,3 @@ def new_item(text: str, image: str, audio: str) -> Catalogue:
         context=pd.DataFrame(),
         fingerprint="",
     )
-
-
-def rank_users(saved: SavedModel, features: Features, k: int) -> list[tuple[str, float]]:
-    """The k users who would like a new item best, with their scores, best first.
-
-    Raises:
-        InputError: the model scores items by their interactions only.
-    """
-    if not hasattr(saved.model, "new_item_scores"):
-        raise InputError(f"{saved.model.name} knows items only by who rated them: a new item needs document-user")
-    scores = saved.model.new_item_scores(np.arange(len(saved.user_ids)), features)[:, 0]  # (U,)
-    best = np.argsort(-scores, kind="stable")[:k]
-    return [(saved.user_ids[user], float(scores[user])) for user in best]

@@ -46,6 +46,7 @@ class MatrixFactorisation(Recommender):
         for _ in range(self.settings["epochs"]):
             self.users = self._solve(liked, self.items)  # P: (U, d)
             self.items = self._solve(liked.T.tocsr(), self.users)
+        self.users, self.items = self.users.astype(np.float32), self.items.astype(np.float32)
 
     def _solve(self, liked: csr_matrix, fixed: np.ndarray) -> np.ndarray:
         """Rows p = (Q'Q + alpha Q_l'Q_l + l2 I)^-1 (1 + alpha) Q_l' 1, where Q_l are the liked rows."""
@@ -59,7 +60,7 @@ class MatrixFactorisation(Recommender):
 
     def scores(self, users: np.ndarray) -> np.ndarray:
         """(B, I): p_u . q_i; zero for a user or an item without a training like."""
-        return (self.users[users] @ self.items.T).astype(np.float32)
+        return self.users[users] @ self.items.T
 
     def state(self) -> dict[str, np.ndarray]:
         """Both factor matrices."""

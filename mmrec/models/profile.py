@@ -62,13 +62,23 @@ class ContentProfile(Recommender):
         modality = self.settings["modality"]
         if features is None or modality not in features.modalities:
             raise InputError(f"{self.name} needs {modality} features: run 'mmrec features' first, or choose another")
-        if not self.settings["scaled"]:
-            table = features.blocks[modality].astype(np.float32)  # (I, d)
-        else:
-            only = features.only(modality)
-            table = Preprocessor.fit(only, train).tables(only)[modality]  # (I, d)
-        self.items = _unit(table)  # (I, d)
+        self.preprocessor = Preprocessor.fit(features.only(modality), train) if self.settings["scaled"] else None
+        self.items = self.vectors(features)  # (I, d)
+        self.attention: np.ndarray | None = None
         self.profiles = _unit(self._weights(train) @ self.items)  # (U, d)
+
+    def vectors(self, features: Features) -> np.ndarray:
+        """(n, d) float32, of unit length: how the model sees items with these features; zeros without the modality.
+
+        Args:
+            features: of n items, made by the encoders that the model was trained with.
+        """
+        modality = self.settings["modality"]
+        if self.preprocessor is not None:
+            return _unit(self.preprocessor.tables(features.only(modality))[modality])  # (n, d)
+        if modality not in features.blocks:
+            return np.zeros((len(features.item_ids), self.items.shape[1]), np.float32)
+        return _unit(features.blocks[modality].astype(np.float32))  # (n, d)
 
     def _weights(self, train: Interactions) -> csr_matrix:
         """(U, I): w_i of each person's items."""
@@ -76,11 +86,12 @@ class ContentProfile(Recommender):
         rows = train if kind == "rating" and not train.is_implicit() else train.likes()
         rows = rows.take(self.items[rows.item].any(axis=1))  # the others have nothing to pool
         value = np.ones(len(rows), np.float32)  # (n,)
-        attention = np.exp(self.items @ self._query(rows)) if kind == "learned" else None  # (I,)
+        if kind == "learned":
+            self.attention = np.exp(self.items @ self._query(rows))  # (I,)
         by_user = np.argsort(rows.user, kind="stable")
         for part in np.split(by_user, np.flatnonzero(np.diff(rows.user[by_user])) + 1):
-            if attention is not None:
-                value[part] = attention[rows.item[part]] / attention[rows.item[part]].sum()
+            if self.attention is not None:
+                value[part] = self.attention[rows.item[part]] / self.attention[rows.item[part]].sum()
             elif kind == "recency":
                 half_life = self.settings["half_life"] * 86400
                 value[part] = weights(kind, timestamps=rows.timestamp[part], half_life=half_life)
@@ -97,13 +108,51 @@ class ContentProfile(Recommender):
         """(B, I) float32 in [-1, 1]: cosines."""
         return self.profiles[np.asarray(users, np.int64)] @ self.items.T
 
+    def pooled(self, liked: csr_matrix) -> np.ndarray:
+        """(B, d) float32: profiles of people of whom only likes are known; zeros where no liked item has the modality.
+
+        Learned weights enter; times and ratings are not known, so that else all likes weigh alike.
+
+        Args:
+            liked: (B, I), ones where the person likes the item.
+        """
+        weighed = liked if self.attention is None else liked.multiply(self.attention).tocsr()  # (B, I)
+        return _unit(weighed @ self.items)
+
+    def fold_in(self, liked: csr_matrix) -> np.ndarray:
+        """(B, I) float32: scores for people who were not there in training, from what they like, (B, I) sparse."""
+        return self.pooled(liked) @ self.items.T
+
+    def described_scores(self, features: Features) -> np.ndarray:
+        """(n, I) float32: scores for people who say what they like: a text (picture, sound) stands for the profile.
+
+        Args:
+            features: of the n descriptions, made by the encoders that the model was trained with.
+        """
+        return self.vectors(features) @ self.items.T
+
+    def new_item_scores(self, users: np.ndarray, features: Features) -> np.ndarray:
+        """(B, n) float32: cosines with items that are not in the catalogue.
+
+        Args:
+            users: (B,) user indices.
+            features: of the n new items, made by the encoders that the model was trained with.
+        """
+        return self.profiles[np.asarray(users, np.int64)] @ self.vectors(features).T
+
     def state(self) -> dict[str, np.ndarray]:
-        """Profiles and items, each of unit length."""
-        return {"profiles": self.profiles, "items": self.items}
+        """Profiles and items, each of unit length, what preprocessing learned, and the attention where it is used."""
+        learned = {} if self.preprocessor is None else self.preprocessor.state()
+        named = {f"preprocessor/{key}": value for key, value in learned.items()}
+        named |= {} if self.attention is None else {"attention": self.attention}
+        return {**named, "profiles": self.profiles, "items": self.items}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Take them back."""
-        self.profiles, self.items = state["profiles"], state["items"]
+        self.profiles, self.items, self.attention = state["profiles"], state["items"], state.get("attention")
+        prefix = "preprocessor/"
+        learned = {key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)}
+        self.preprocessor = Preprocessor.restore(learned) if learned else None
 
 
 def learn_attention(

@@ -1,0 +1,98 @@
+"""Lists for those who were not there in training: new people by a few likes or a text, and new items."""
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from mmrec.errors import InputError
+from mmrec.features.table import Features
+from mmrec.models import REGISTRY, model_class
+from mmrec.models.base import Recommender
+from mmrec.models.ranking import best_items
+
+
+def likes_matrix(liked: list[np.ndarray], items: int) -> csr_matrix:
+    """(B, I) of ones: B people and the item indices that each of them likes."""
+    users = np.repeat(np.arange(len(liked)), [len(each) for each in liked])
+    cells = csr_matrix((np.ones(len(users), np.float32), (users, np.concatenate(liked))), (len(liked), items))
+    cells.data[:] = 1.0  # the same item twice counts once
+    return cells
+
+
+def rank_for_likes(
+    model: Recommender, liked: csr_matrix, k: int, *, allowed: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The k best items for new people, without those that they named; nothing is trained.
+
+    Args:
+        model: fitted, with ``fold_in``.
+        liked: (B, I), ones where the person likes the item.
+        k: length of the lists.
+        allowed: (I,) bool, which items may be listed; all when None.
+
+    Returns:
+        items (B, k) and scores (B, k), as of ``Recommender.recommend``.
+
+    Raises:
+        InputError: the model cannot take in new people.
+    """
+    return best_items(able(model, "fold_in", "take in new people").fold_in(liked), k, liked, allowed)
+
+
+def rank_for_description(
+    model: Recommender, features: Features, k: int, *, allowed: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The k best items for people who say what they like.
+
+    Args:
+        model: fitted, with ``described_scores``.
+        features: of B descriptions (texts, say), made by the encoders that the model was trained with.
+        k: length of the lists.
+        allowed: (I,) bool, which items may be listed; all when None.
+
+    Returns:
+        items (B, k) and scores (B, k), as of ``Recommender.recommend``.
+
+    Raises:
+        InputError: the model reads no descriptions, or knows nothing of what is in one.
+    """
+    scores = able(model, "described_scores", "rank by a text").described_scores(features)  # (B, I)
+    if not scores.any(axis=1).all():
+        raise InputError(
+            f"{model.name} finds nothing that it knows in the description: use other words, or a model of its modality"
+        )
+    return best_items(scores, k, allowed=allowed)
+
+
+def rank_users(model: Recommender, users: np.ndarray, features: Features, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Who would like a new item best.
+
+    Args:
+        model: fitted, with ``new_item_scores``.
+        users: (B,) indices of the users to rank.
+        features: of n new items, made by the encoders that the model was trained with.
+        k: length of the lists.
+
+    Returns:
+        users (n, k) int64 and scores (n, k) float32, best first, equal ones in the order given; -1 and -inf where
+        there are fewer than k users.
+
+    Raises:
+        InputError: the model knows items only by who rated them.
+    """
+    rates = able(model, "new_item_scores", "score a new item").new_item_scores
+    place, best = best_items(rates(users, features).T, k)  # (n, k)
+    return np.where(place >= 0, np.asarray(users)[place], -1), best
+
+
+def able(model: Recommender, method: str, what: str) -> Any:
+    """The model, if it has an optional method of the contract.
+
+    Raises:
+        InputError: it has not; the message names the models that have.
+    """
+    if not hasattr(model, method):
+        others = ", ".join(name for name in REGISTRY if hasattr(model_class(name), method))
+        raise InputError(f"{model.name} cannot {what}: train one of {others}")
+    return model
