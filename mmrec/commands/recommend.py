@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,9 +85,12 @@ def command(
         raise click.UsageError("--explain prints its reasons: leave out --out")
     if new_item is not None and (where or unavailable or diversify is not None or explain):
         raise click.UsageError("--new-item ranks users: it takes no --where, --unavailable, --diversify or --explain")
+    from mmrec.feedback.update import with_updates
     from mmrec.models.bundle import load_saved_model
 
     saved = load_saved_model(model, catalogue, drop_faulty)
+    if saved.catalogue is not None:  # people and ratings that were learned since are part of it
+        saved = replace(saved, catalogue=with_updates(saved.catalogue, model))
     wish = _Wish(k, where, unavailable, diversify, explain)
     if out is not None:
         _write(saved, users, wish, out)

@@ -1,4 +1,4 @@
-"""``mmrec train``: fit a model on a whole catalogue and save it."""
+"""``mmrec train``: fit a model on a whole catalogue and save it, or teach a saved model new ratings."""
 
 from pathlib import Path
 from typing import Any
@@ -9,20 +9,51 @@ from mmrec.commands.options import drop_faulty_option, encoder_option, parse_pai
 
 
 @click.command("train")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--model", "name", required=True, help="Name of the model, e.g. document-user.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the saved model.")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@click.option("--model", "name", help="Name of the model, e.g. document-user.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the saved model.")
 @click.option("--seed", default=0, show_default=True, help="Seed of all chance in training.")
 @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting of the model, e.g. epochs=20.")
 @encoder_option
+@click.option("--update", "saved", type=click.Path(path_type=Path), metavar="MODEL", help="Teach this saved model.")
+@click.option("--with", "new", type=click.Path(path_type=Path), metavar="NEW.csv", help="New ratings, for --update.")
+@click.option("--keep-weights", is_flag=True, help="With --update: fit nothing, read people off their new ratings.")
 @drop_faulty_option
 def command(
-    folder: Path, name: str, out: Path, seed: int, pairs: tuple[str, ...], encoder: tuple[str, ...], drop_faulty: bool
+    folder: Path | None,
+    name: str | None,
+    out: Path | None,
+    seed: int,
+    pairs: tuple[str, ...],
+    encoder: tuple[str, ...],
+    saved: Path | None,
+    new: Path | None,
+    keep_weights: bool,
+    drop_faulty: bool,
 ) -> None:
     """Fit a model on all interactions of the catalogue FOLDER and save it.
 
     The saved model records the catalogue's hash; 'mmrec recommend' refuses to use it with other data.
+
+    With --update MODEL --with NEW.csv, a saved model learns new ratings instead. NEW.csv has the columns of
+    user_data.csv; people may be new, items may not. The result is what training on the catalogue with these rows
+    appended gives. The model keeps the rows; the catalogue stays as it is (FOLDER says where it is now, if it was
+    moved). A run that is killed leaves the old model or the new one. With --keep-weights nothing is fitted, which is
+    quick but not the same; models that cannot do so refuse.
     """
+    if saved is not None or new is not None or keep_weights:
+        if saved is None or new is None or name or out or pairs or encoder:
+            raise click.UsageError("an update takes --update MODEL and --with NEW.csv; the model keeps its settings")
+        _update(saved, new, folder, drop_faulty, keep_weights)
+    elif folder is None or name is None or out is None:
+        raise click.UsageError("give FOLDER, --model NAME and --out OUT, or --update MODEL and --with NEW.csv")
+    else:
+        _train(folder, name, out, seed, pairs, encoder, drop_faulty)
+
+
+def _train(
+    folder: Path, name: str, out: Path, seed: int, pairs: tuple[str, ...], encoder: tuple[str, ...], drop_faulty: bool
+) -> None:
     from mmrec.commands.options import load_catalogue
     from mmrec.features.extraction import extract
     from mmrec.models import model_class
@@ -41,3 +72,16 @@ def command(
     model = kind(**settings).fit(catalogue.interactions, features)
     save_model(model, out, catalogue, encoders)
     click.echo(out)
+
+
+def _update(saved: Path, new: Path, folder: Path | None, drop_faulty: bool, keep_weights: bool) -> None:
+    from mmrec.feedback.update import update_model
+
+    done = update_model(
+        saved, new, catalogue_folder=folder, drop_faulty=drop_faulty, keep_weights=keep_weights, progress=True
+    )
+    how = "weights kept" if keep_weights else "fitted anew"
+    click.echo(
+        f"{saved}: {done.rows:,} new ratings by {done.people:,} people, {done.new_people:,} of them new; "
+        f"{how}, {done.ratings:,} ratings in all"
+    )

@@ -1,6 +1,8 @@
 """What the linear item-to-item models share: scores X B, and the inverse of a symmetric matrix."""
 
 from abc import abstractmethod
+from copy import copy
+from typing import Self
 
 import numpy as np
 from scipy.linalg import lapack
@@ -22,15 +24,29 @@ class ItemToItem(Recommender):
     """
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
-        rows = train if self.settings.get("dislike") and not train.is_implicit() else train.likes()
-        liked = np.ones(len(rows), bool) if train.is_implicit() else rows.rating >= LIKE_THRESHOLD
-        weight = np.where(liked, 1.0, self.settings.get("dislike", 0.0))  # (N,)
-        shape, at = (train.users, train.items), (rows.user, rows.item)
-        self.chosen = csr_matrix((weight, at), shape)  # (U, I)
+        self._read(train)
         self.weights = self._item_weights(train, features).astype(np.float32)  # (I, I)
+
+    def _read(self, ratings: Interactions) -> None:
+        """X (U, I), as it is learned from and as it is scored."""
+        rows = ratings if self.settings.get("dislike") and not ratings.is_implicit() else ratings.likes()
+        liked = np.ones(len(rows), bool) if ratings.is_implicit() else rows.rating >= LIKE_THRESHOLD
+        weight = np.where(liked, 1.0, self.settings.get("dislike", 0.0))  # (N,)
+        shape, at = (ratings.users, ratings.items), (rows.user, rows.item)
+        self.chosen = csr_matrix((weight, at), shape)  # (U, I)
         half = self.settings.get("recency", 0.0)
-        fading = 2.0 ** (-later_rows(rows) / half) if half and train.has_time() else 1.0
+        fading = 2.0 ** (-later_rows(rows) / half) if half and ratings.has_time() else 1.0
         self.profiles = csr_matrix(((weight * fading).astype(np.float32), at), shape)  # (U, I)
+
+    def hear(self, ratings: Interactions, features: Features | None = None) -> Self:
+        """The same fitted model, people read off other ratings of theirs, newer ones say; B does not change.
+
+        What people have rated in them is left out of their lists.
+        """
+        other = copy(self)
+        other._train, other._seen = ratings, ratings.matrix()
+        other._read(ratings)
+        return other
 
     @abstractmethod
     def _item_weights(self, train: Interactions, features: Features | None) -> np.ndarray:

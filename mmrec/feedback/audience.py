@@ -1,0 +1,48 @@
+"""People who answer what they are shown, by the known truth of the embedded catalogue."""
+
+import numpy as np
+
+from mmrec.simulation.truth import Truth
+
+
+class Audience:
+    """Simulated people: shown an item, each likes it or not, by chance.
+
+    The chance is the truth's at the time of the person's last rating: tastes stand still during the loop. Whether a
+    person likes an item is drawn once for each pair, so that all policies with the same seed meet the same luck.
+
+    Args:
+        truth: of a simulated catalogue.
+        people: (U,) user indices of the catalogue.
+        rng: source of the luck; not the stream that a policy draws from.
+
+    Attributes:
+        chance: (U, I) float64, the chance of a like; what no policy but the oracle may read.
+    """
+
+    def __init__(self, truth: Truth, people: np.ndarray, rng: np.random.Generator) -> None:
+        self.chance = truth.like_probability(truth.preference(people, truth.until[people]))  # (U, I)
+        self._likes = rng.random(self.chance.shape) < self.chance  # (U, I)
+
+    @property
+    def users(self) -> int:
+        """Number of people."""
+        return self.chance.shape[0]
+
+    @property
+    def items(self) -> int:
+        """Number of items."""
+        return self.chance.shape[1]
+
+    def answer(self, items: np.ndarray) -> np.ndarray:
+        """Everybody's likes of the items that they are shown: (U, k) -> (U, k) bool."""
+        return np.take_along_axis(self._likes, items, axis=1)
+
+    def expected(self, items: np.ndarray) -> np.ndarray:
+        """Expected number of likes of a list: (U, k) -> (U,)."""
+        return np.take_along_axis(self.chance, items, axis=1).sum(axis=1)
+
+    def best(self, rounds: int, k: int) -> np.ndarray:
+        """(rounds, U): expected likes of the oracle, which shows the k best of the items not yet shown."""
+        falling = -np.sort(-self.chance, axis=1)[:, : rounds * k]  # (U, rounds k)
+        return falling.reshape(self.users, rounds, k).sum(axis=2).T
