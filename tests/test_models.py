@@ -5,13 +5,17 @@ import pytest
 
 from mmrec.data.catalogue import Interactions
 from mmrec.errors import InputError
-from mmrec.models import REGISTRY, load_model, make_model
+from mmrec.models import REGISTRY, load_model, make_model, model_class
 
-CONTENT = {"document-literal", "document-user", "fusion"}
+QUICK = {"epochs": 2, "batch_size": 64, "steps": 4}
 
 
 def make(name):
-    return make_model(name, epochs=2, batch_size=64) if name in CONTENT else make_model(name)
+    """A model that is fitted in a moment."""
+    settings = {key: value for key, value in QUICK.items() if key in model_class(name).parameters()}
+    if name in ("rank-fusion", "stacked"):
+        settings["member_settings"] = {"graph-network": {"steps": 4}}
+    return make_model(name, **settings)
 
 
 @pytest.mark.parametrize("name", REGISTRY)

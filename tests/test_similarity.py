@@ -49,6 +49,6 @@ def test_mixture_is_positive_semidefinite(interactions, features):
 
 
 def test_useless_modalities_weigh_alike():
-    features, train = planted(np.random.default_rng(2))
+    _, train = planted(np.random.default_rng(2))
     opposite = {"image": -np.ones((60, 60)), "audio": -np.ones((60, 60))}
     assert modality_weights(opposite, train) == {"image": 0.5, "audio": 0.5}

@@ -21,8 +21,8 @@ from mmrec.features.table import Features
 from mmrec.models import make_model, model_class
 from mmrec.models.base import Recommender
 
-MEMBERS = ("ease-features", "graph-filter-features", "ease", "graph-filter", "item-knn", "mf")
-"""Members unless others are asked for: each is fitted in seconds."""
+MEMBERS = ("ease-features", "graph-filter-features", "ease", "graph-filter", "item-knn", "mf", "graph-network")
+"""Members unless others are asked for: different in kind, and each fitted in seconds."""
 _RANK_OFFSET = 60  # as in Cormack et al.
 _TOP = 10  # places that count about alike
 _PEOPLE = 1000  # whose held-back likes the weights are learned from, at most
@@ -122,6 +122,8 @@ class Stacked(RankFusion):
         # rows of one instant keep their order: drawn, so that the file's order decides nothing
         split = by_time(train.take(rng.permutation(len(train))), validation=0.0, test=self.settings["held_back"])
         held = split.test["warm"].likes(train.is_implicit())
+        if not len(split.train) or not len(held):
+            raise InputError("stacked: no like can be held back to learn weights from: there are too few ratings")
         first = self._fitted(split.train, features)
         counts = dict(zip(first, choose_weights(list(first.values()), split.train, held, rng), strict=True))
         self.settings["members"] = [name for name, count in counts.items() if count]
@@ -161,13 +163,8 @@ def choose_weights(
 
     Returns:
         (m,) counts, at least one of them above 0.
-
-    Raises:
-        InputError: no like is held back.
     """
     people = np.unique(held.user)
-    if not len(people):
-        raise InputError("stacked: no like can be held back to learn weights from: there are too few ratings")
     people = np.sort(rng.permutation(people)[:_PEOPLE])
     likes, seen = held.matrix()[people], train.matrix()[people]
     likes = (likes - likes.multiply(seen)).tocsr()

@@ -21,7 +21,8 @@ class Preprocessor:
     enters the concatenation with about unit length (without it the widest one drowns the rest).
 
     Attributes:
-        words: (V',) columns of the vocabulary that occur in a training item, or None without word counts.
+        words: (V',) columns of the vocabulary that occur in a training item (the first one where none does: a block
+            needs a column), or None without word counts.
         idf: (V',) their inverse document frequency.
         mean, deviation: modality -> (d,).
         popularity: (I,) log(1 + training likes), standardised over the items with a training row.
@@ -44,7 +45,7 @@ class Preprocessor:
         for name in features.modalities:
             rows = features.blocks[name][known & features.mask(name)]  # (n, d)
             if name == "text" and not np.any(rows < 0):
-                words = np.flatnonzero(rows.any(axis=0))
+                words = np.flatnonzero(rows.any(axis=0)) if rows.any() else np.arange(1)
                 idf = inverse_document_frequency(csr_matrix(rows[:, words]))
             else:
                 mean[name] = rows.mean(axis=0) if len(rows) else np.zeros(rows.shape[1], np.float32)

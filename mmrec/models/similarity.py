@@ -35,6 +35,8 @@ def modality_weights(similarities: dict[str, np.ndarray], train: Interactions) -
     """
     liked = train.likes().matrix()  # (U, I)
     known = np.flatnonzero(np.asarray(liked.sum(axis=0)).ravel())
+    if not len(known):
+        return dict.fromkeys(similarities, 1 / max(len(similarities), 1))
     unit = normalize(liked[:, known], axis=0)
     together = np.asarray((unit.T @ unit).todense())  # (n, n)
     columns = [similarity[np.ix_(known, known)] for similarity in similarities.values()]

@@ -1,0 +1,216 @@
+"""A light graph network over who liked what, and over which items resemble each other.
+
+References: He, Deng, Wang, Li, Zhang and Wang (2020), LightGCN: simplifying and powering graph convolution network for
+recommendation, SIGIR. Zhou and Shen (2023), A tale of two graphs: freezing and denoising graph structures for
+multimodal recommendation, ACM Multimedia. Wu, Wang, Gao, Chen, Fu and Qiu (2024), On the effectiveness of sampled
+softmax loss for item recommendation, ACM Transactions on Information Systems.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+from scipy.sparse import csr_matrix, vstack
+
+from mmrec.data.catalogue import Interactions
+from mmrec.features.table import Features
+from mmrec.models.dot_product import ContentDotProduct
+from mmrec.models.graphs import Spread, normalised, resemblance
+from mmrec.models.learning import LossNetwork, normal, rows_of, unit
+from mmrec.models.networks import fix_chance
+
+
+class GraphNetwork(LossNetwork):
+    """People and items as means over the layers of a light graph convolution, and the loss of a batch.
+
+    With A the normalised likes (U, I): P_0 and Q_0 are learned, P_k+1 = A Q_k, Q_k+1 = A' P_k, and p and q are the
+    means over k = 0 .. layers. With S the resemblance of the items, frozen, q becomes q + content S Q_0. The score is
+    unit(p_u) . unit(q_i) / temperature + b_i.
+
+    Args:
+        liked: (U, I) sparse.
+        alike: S, (I, I) sparse.
+        known: (I,) items with a training row: the others have Q_0 = 0.
+        embedding_size: d.
+        layers: how many steps away likes reach.
+        content: weight of S.
+        temperature: what cosines are divided by.
+        dropout: share of p dropped in training.
+        seed: of what is dropped.
+    """
+
+    def __init__(
+        self,
+        liked: csr_matrix,
+        alike: csr_matrix,
+        known: np.ndarray,
+        *,
+        embedding_size: int,
+        layers: int,
+        content: float,
+        temperature: float,
+        dropout: float,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        graph = normalised(liked)
+        self.to_people, self.to_items, self.to_alike = Spread(graph), Spread(csr_matrix(graph.T)), Spread(alike)
+        self.known = ops.convert_to_tensor(known[:, None], "float32")  # (I, 1)
+        self.reach, self.content, self.temperature, self.dropout = layers, content, temperature, dropout
+        self.chance = keras.random.SeedGenerator(seed)
+        users, items = liked.shape
+        for name, count in (("people", users), ("items", items)):
+            setattr(self, name, self.add_weight(shape=(count, embedding_size), initializer=normal(0.1), name=name))
+        self.b = self.add_weight(shape=(items,), initializer="zeros", name="bias")
+        self.built = True
+
+    def convolve(self) -> tuple[Any, Any]:
+        """p (U, d) and q (I, d) of the likes alone."""
+        p, q = self.people + 0.0, self.items * self.known  # (U, d), (I, d)
+        people, items = [p], [q]
+        for _ in range(self.reach):
+            p, q = self.to_people(q), self.to_items(p)
+            people.append(p)
+            items.append(q)
+        return ops.mean(ops.stack(people), axis=0), ops.mean(ops.stack(items), axis=0)
+
+    def vectors(self) -> tuple[Any, Any]:
+        """p / temperature (U, d) and q (I, d), rows of p and q scaled to length 1."""
+        p, q = self.convolve()
+        return unit(p) / self.temperature, unit(q + self.content * self.to_alike(self.items * self.known))
+
+    def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
+        """What ``Blocks`` gives -> the mean of -log softmax of the likes among the items of the block."""
+        p, q = self.vectors()
+        p, q = ops.take(p, inputs["user"], axis=0), ops.take(q, inputs["item"], axis=0)  # (P, d), (C, d)
+        if training and self.dropout:
+            p = keras.random.dropout(p, self.dropout, seed=self.chance)
+        logits = ops.matmul(p, ops.transpose(q)) + rows_of(self.b, inputs["item"])  # (P, C)
+        asked = inputs["asked"]  # (P, C)
+        loss = ops.sum(asked * (ops.logsumexp(logits, axis=1, keepdims=True) - logits))
+        return loss / ops.maximum(ops.sum(asked), 1.0)
+
+
+class Blocks(keras.utils.PyDataset):
+    """For each step some people, some items, and which of them go together.
+
+    The inputs of a batch: user (P,), item (C,) and asked (P, C) float32, 1 for each like. Where the people or the
+    items are no more than a block takes, it takes all of them.
+
+    Args:
+        liked: (U, I) sparse.
+        known: (I,) items that are in question.
+        steps: blocks an epoch.
+        batch_size: most people of a block.
+        candidates: most items of a block.
+        rng: source of all chance.
+    """
+
+    def __init__(
+        self,
+        liked: csr_matrix,
+        known: np.ndarray,
+        *,
+        steps: int,
+        batch_size: int,
+        candidates: int,
+        rng: np.random.Generator,
+    ) -> None:
+        super().__init__()
+        self.liked, self.steps, self.rng = liked, steps, rng
+        self.people, self.items = np.flatnonzero(np.diff(liked.indptr)), np.flatnonzero(known)
+        self.size = min(batch_size, len(self.people)), min(candidates, len(self.items))
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray]]:
+        user = np.sort(self.rng.choice(self.people, self.size[0], replace=False))
+        item = np.sort(self.rng.choice(self.items, self.size[1], replace=False))
+        asked = self.liked[user][:, item].toarray()  # (P, C)
+        return ({"user": user.astype(np.int32), "item": item.astype(np.int32), "asked": asked},)
+
+
+class GraphRecommender(ContentDotProduct):
+    """Score of the graph network; see ``GraphNetwork``.
+
+    The loss is a softmax over items with cosines (Wu et al.), not the pairwise one of He et al.: each step asks for all
+    likes of thousands of people, so that some dozens of steps do, however long one propagation takes.
+
+    A user without a training like is the average user; an item that nobody rated is what the items that resemble it
+    are.
+
+    Args:
+        embedding_size: d.
+        layers: how many steps away likes reach.
+        neighbours: that an item has in each modality.
+        content: weight of what the neighbours are beside what the item is.
+        steps: of the Adam optimiser, each with one propagation over the whole graph.
+        batch_size, candidates: most people and items of a step.
+        learning_rate: of the optimiser.
+        temperature: what cosines are divided by.
+        dropout: share of people's vectors that is dropped in training.
+        components: most columns that a modality keeps; see ``Reduction``.
+        seed: of initial vectors, blocks and what is dropped.
+    """
+
+    name = "graph-network"
+    learned = ("known_content", "known_items")
+    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"content": (0.5, 0.0), "layers": (3, 2)}
+
+    def __init__(
+        self,
+        embedding_size: int = 128,
+        layers: int = 3,
+        neighbours: int = 10,
+        content: float = 0.5,
+        steps: int = 50,
+        batch_size: int = 2048,
+        candidates: int = 4096,
+        learning_rate: float = 0.02,
+        temperature: float = 0.2,
+        dropout: float = 0.0,
+        components: int = 128,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(**{key: value for key, value in locals().items() if key not in ("self", "__class__")})
+
+    def _fit(self, train: Interactions, features: Features | None) -> None:
+        z = self._reduce(features, train)  # (I, F)
+        options = self.settings
+        fix_chance(options["seed"])
+        liked = train.likes().matrix().tocsr()  # (U, I)
+        known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        parts = self.reduction.parts(z)
+        alike = self._graph(parts, known)
+        named = ("embedding_size", "layers", "content", "temperature", "dropout", "seed")
+        network = GraphNetwork(liked, alike, known, **{name: options[name] for name in named})
+        sizes = {name: options[name] for name in ("steps", "batch_size", "candidates")}
+        blocks = Blocks(liked, known, rng=np.random.default_rng(options["seed"]), **sizes)
+        network.learn(blocks, epochs=1, learning_rate=options["learning_rate"])
+        self._keep(network, z, train)
+
+    def _graph(self, parts: Mapping[str, np.ndarray], known: np.ndarray) -> csr_matrix:
+        """S (I, I): whom each item resembles, among those with a training row."""
+        place, others, count = np.flatnonzero(known), np.flatnonzero(~known), self.settings["neighbours"]
+        among = {name: part[place] for name, part in parts.items()}
+        beside = {name: part[others] for name, part in parts.items()}
+        cells = vstack([resemblance(among, among, count, own=True), resemblance(beside, among, count)]).tocoo()
+        order = np.concatenate([place, others])
+        return csr_matrix((cells.data, (order[cells.row], place[cells.col])), (len(known), len(known)))
+
+    def _keep(self, network: GraphNetwork, z: np.ndarray, train: Interactions) -> None:
+        """Read off people, items and biases, and what new items may resemble."""
+        p, q = network.vectors()
+        self.items = ops.convert_to_numpy(q)  # (I, d)
+        self.new_bias = self._settle(ops.convert_to_numpy(p), ops.convert_to_numpy(network.b), train)
+        known = np.unique(train.item)
+        self.known_content, self.known_items = z[known], ops.convert_to_numpy(network.items)[known]  # (K, F), (K, d)
+
+    def _new_items(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        asked, known = self.reduction.parts(z), self.reduction.parts(self.known_content)
+        alike = resemblance(asked, known, self.settings["neighbours"])  # (n, K)
+        q = ops.convert_to_numpy(unit(self.settings["content"] * (alike @ self.known_items)))  # (n, d)
+        return q.astype(np.float32), np.full(len(z), self.new_bias, np.float32)

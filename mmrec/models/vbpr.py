@@ -1,0 +1,217 @@
+"""Matrix factorisation that learns from pairs: what somebody liked must stand above what was drawn at random.
+
+References: Rendle, Freudenthaler, Gantner and Schmidt-Thieme (2009), BPR: Bayesian personalized ranking from implicit
+feedback, UAI. He and McAuley (2016), VBPR: visual Bayesian personalized ranking from implicit feedback, AAAI.
+"""
+
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from mmrec.data.catalogue import Interactions
+from mmrec.features.table import Features
+from mmrec.models.dot_product import ContentDotProduct, DotProduct
+from mmrec.models.learning import LossNetwork, normal, rows_of
+from mmrec.models.networks import fix_chance
+
+
+class PairwiseFactors(LossNetwork):
+    """s_ui = b_i + p_u . q_i + p'_u . E z_i + beta . z_i, and the loss of pairs of it.
+
+    Args:
+        users, items: U and I.
+        embedding_size: d, length of p and q, and of p' and E z.
+        z: (I, F) item features; None: without the last two terms.
+        l2: weight of the squared vectors and biases that a batch reads.
+    """
+
+    def __init__(self, users: int, items: int, *, embedding_size: int, z: np.ndarray | None, l2: float) -> None:
+        super().__init__()
+        self.l2 = l2
+        width = embedding_size if z is None else 2 * embedding_size
+        self.p = self.add_weight(shape=(users, width), initializer=normal(0.05), name="people")  # [p; p']
+        self.q = self.add_weight(shape=(items, embedding_size), initializer=normal(0.05), name="items")
+        self.b = self.add_weight(shape=(items,), initializer="zeros", name="bias")
+        self.z = None if z is None else ops.convert_to_tensor(z)  # (I, F)
+        if z is not None:
+            self.e = self.add_weight(
+                shape=(z.shape[1], embedding_size), initializer="glorot_uniform", name="projection"
+            )
+            self.beta = self.add_weight(shape=(z.shape[1],), initializer="zeros", name="content_bias")
+        self.built = True
+
+    def read(self, item: Any) -> tuple[Any, Any]:
+        """(n,) item indices -> [q; E z] (n, 2d) and b + beta . z (n,); only the rows asked for are projected."""
+        q, b = rows_of(self.q, item), rows_of(self.b, item)  # (n, d), (n,)
+        if self.z is None:
+            return q, b
+        z = ops.take(self.z, item, axis=0)  # (n, F)
+        return ops.concatenate([q, ops.matmul(z, self.e)], axis=1), b + ops.matmul(z, self.beta)
+
+    def call(self, inputs: dict[str, Any]) -> Any:
+        """What ``LikedAndDrawn`` gives -> the mean of -log sigma(s_ui - s_uj) over all B N pairs, and the penalty."""
+        p = rows_of(self.p, inputs["user"])  # (B, d)
+        rows, biases = self.read(inputs["rows"])  # (n, d), (n,)
+        q, b = ops.take(rows, inputs["liked"], axis=0), ops.take(biases, inputs["liked"])  # (B, d), (B,)
+        r, c = ops.take(rows, inputs["drawn"], axis=0), ops.take(biases, inputs["drawn"])  # (N, d), (N,)
+        liked = ops.sum(p * q, axis=1) + b  # (B,)
+        other = ops.matmul(p, ops.transpose(r)) + c  # (B, N)
+        loss = ops.mean(ops.softplus(other - liked[:, None]))
+        norms = [ops.mean(ops.sum(ops.square(vectors), axis=1)) for vectors in (p, q, r)]
+        norms += [ops.mean(ops.square(one)) for one in (b, c)]
+        return loss + self.l2 * ops.sum(ops.stack(norms))
+
+
+class LikedAndDrawn(keras.utils.PyDataset):
+    """Batches of likes, each in random order once an epoch, and of items drawn for all of a batch together.
+
+    The inputs of a batch are user (B,), rows (n,), the items that the batch speaks of, each once, and liked (B,) and
+    drawn (N,), places among them.
+
+    Args:
+        likes: training likes.
+        known: (n,) items that can be drawn.
+        batch_size: B.
+        negatives: N.
+        popularity: an item is drawn in proportion to its number of likes, to this power.
+        rng: source of all chance.
+    """
+
+    def __init__(
+        self,
+        likes: Interactions,
+        known: np.ndarray,
+        *,
+        batch_size: int,
+        negatives: int,
+        popularity: float,
+        rng: np.random.Generator,
+    ) -> None:
+        super().__init__()
+        self.user, self.item = likes.user.astype(np.int32), likes.item.astype(np.int32)
+        self.steps = max(1, len(likes) // batch_size)
+        self.known, self.negatives, self.rng = known.astype(np.int32), negatives, rng
+        weight = (1.0 + np.bincount(likes.item, minlength=likes.items)[known]) ** popularity
+        self.cumulated = np.cumsum(weight / weight.sum())
+        self.on_epoch_end()
+
+    def on_epoch_end(self) -> None:
+        """Shuffle."""
+        self.parts = np.array_split(self.rng.permutation(len(self.user)), self.steps)
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray]]:
+        rows = self.parts[index]
+        drawn = np.searchsorted(self.cumulated, self.rng.random(self.negatives) * self.cumulated[-1])
+        read, place = np.unique(np.concatenate([self.item[rows], self.known[drawn]]), return_inverse=True)
+        place = place.astype(np.int32)
+        inputs = {"user": self.user[rows], "rows": read, "liked": place[: len(rows)], "drawn": place[len(rows) :]}
+        return (inputs,)
+
+
+class BPR(DotProduct):
+    """s_ui = b_i + p_u . q_i, learned from pairs of a liked and a drawn item; see ``PairwiseFactors``.
+
+    One draw of items serves all likes of a batch, so that a like meets many of them at the price of one product of
+    matrices. A user without a training like is the average user; an item without a training row has q = 0 and the
+    least bias.
+
+    Args:
+        embedding_size: d.
+        epochs, batch_size, learning_rate: of the Adam optimiser; a batch is so many likes.
+        l2: weight of the squared vectors.
+        negatives: items drawn a batch.
+        popularity: items are drawn in proportion to their number of likes to this power; 0 is uniform.
+        seed: of initial vectors, order and draws.
+    """
+
+    name = "bpr"
+    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"l2": (1e-2, 3e-3)}
+
+    def __init__(
+        self,
+        embedding_size: int = 64,
+        epochs: int = 40,
+        batch_size: int = 4096,
+        learning_rate: float = 5e-3,
+        l2: float = 1e-2,
+        negatives: int = 256,
+        popularity: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(**{key: value for key, value in locals().items() if key not in ("self", "__class__")})
+
+    def _fit(self, train: Interactions, features: Features | None) -> None:
+        fix_chance(self.settings["seed"])
+        self._keep(learn_pairs(train, None, self.settings), train)
+
+    def _keep(self, network: PairwiseFactors, train: Interactions) -> None:
+        """Read off p, [q; E z] and biases."""
+        known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        self.new_bias = self._settle(ops.convert_to_numpy(network.p), ops.convert_to_numpy(network.b), train)
+        network.q.assign(ops.where(known[:, None], network.q, 0.0))
+        network.b.assign(self.bias)
+        items, biases = network.read(np.arange(train.items, dtype=np.int32))  # (I, 2d), (I,)
+        self.items, self.bias = ops.convert_to_numpy(items), ops.convert_to_numpy(biases)
+
+
+class VBPR(BPR, ContentDotProduct):
+    """s_ui = b_i + p_u . q_i + p'_u . E z_i + beta . z_i, z being the item's reduced features of all modalities.
+
+    The columns of an absent modality are 0; an item that nobody rated is told by its features alone.
+
+    Args:
+        components: most columns that a modality keeps; see ``Reduction``.
+        Others: as for ``BPR``; d is the length of both parts.
+    """
+
+    name = "vbpr"
+    needs_features = True
+
+    def __init__(
+        self,
+        embedding_size: int = 64,
+        epochs: int = 40,
+        batch_size: int = 4096,
+        learning_rate: float = 5e-3,
+        l2: float = 1e-2,
+        negatives: int = 256,
+        popularity: float = 0.0,
+        components: int = 128,
+        seed: int = 0,
+    ) -> None:
+        given = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
+        ContentDotProduct.__init__(self, **given)
+
+    def _fit(self, train: Interactions, features: Features | None) -> None:
+        z = self._reduce(features, train)  # (I, F)
+        fix_chance(self.settings["seed"])
+        network = learn_pairs(train, z, self.settings)
+        self._keep(network, train)
+        e = ops.convert_to_numpy(network.e)  # (F, d)
+        self.projection, self.content_bias = np.hstack([np.zeros_like(e), e]), ops.convert_to_numpy(network.beta)
+
+
+def learn_pairs(train: Interactions, z: np.ndarray | None, settings: dict[str, Any]) -> PairwiseFactors:
+    """Train the factors.
+
+    Args:
+        train: rows to learn from.
+        z: (I, F) item features, or None.
+        settings: of ``BPR``.
+    """
+    network = PairwiseFactors(
+        train.users, train.items, embedding_size=settings["embedding_size"], z=z, l2=settings["l2"]
+    )
+    batches = LikedAndDrawn(
+        train.likes(),
+        np.unique(train.item),
+        rng=np.random.default_rng(settings["seed"]),
+        **{name: settings[name] for name in ("batch_size", "negatives", "popularity")},
+    )
+    network.learn(batches, epochs=settings["epochs"], learning_rate=settings["learning_rate"])
+    return network
