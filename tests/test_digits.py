@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import assert_survives_saving
 
-from mmrec.digits import FRAMES, MELS, RATE, DigitClassifier, bend, make_network, pictures, sample
+from mmrec.digits import FRAMES, MELS, RATE, DigitClassifier, bend, make_network, pictures, warp
 from mmrec.errors import InputError
 
 
@@ -40,18 +40,27 @@ def test_silence_at_the_ends_does_not_matter():
     assert np.abs(padded - pictures([sound])[0]).mean() < 0.05
 
 
-@pytest.mark.parametrize("axis", [1, 2])
-def test_sampling_is_linear_interpolation(axis):
+def test_warping_is_linear_interpolation_along_each_axis():
     rng = np.random.default_rng(0)
-    images, places = rng.random((3, 7, 5)).astype(np.float32), rng.uniform(0, 4, (3, 6))
-    found = sample(images, places, axis)
-    for row in range(3):
-        lines = images[row].T if axis == 1 else images[row]
-        expected = [np.interp(places[row], np.arange(len(line)), line) for line in lines]
-        np.testing.assert_allclose(found[row].T if axis == 1 else found[row], expected, atol=1e-5)
-    beyond = sample(images, np.full((3, 1), 50.0), axis)
-    expected = np.zeros((3, 1, 5)) if axis == 1 else images[:, :, -1:]
-    assert np.array_equal(beyond, expected)
+    images = rng.random((3, 7, 5)).astype(np.float32)
+    slower, later, wider, higher = (rng.uniform(low, high, 3) for low, high in ((0.5, 2), (-3, 3), (0.5, 2), (-3, 3)))
+    found = warp(images, (slower, later), (wider, higher))
+    assert found.dtype == np.float32
+    for row, image in enumerate(images):
+        times, bands = np.arange(7) * slower[row] + later[row], np.arange(5) * wider[row] + higher[row]
+        in_time = np.array([np.interp(times, np.arange(7), column) for column in image.T]).T  # the ends go on
+        expected = [np.interp(bands, np.arange(5), line) for line in in_time]
+        np.testing.assert_allclose(found[row], expected, atol=1e-5)
+    assert np.array_equal(warp(images, (1, 0), (1, 0)), images)
+
+
+def test_a_word_moved_in_time_leaves_silence_behind():
+    long = np.sin(np.arange(2 * RATE) * 1.5).astype(np.float32)
+    image = pictures([long])
+    assert not image[:, [0, -1]].any()
+    assert image[:, 1:-1].any(axis=2).all()
+    assert not warp(image, (1, 8), (1, 0))[:, -8:].any()
+    assert not warp(image, (1, -8), (1, 0))[:, :8].any()
 
 
 def test_bending_keeps_the_shape_and_repeats_itself():
@@ -69,8 +78,8 @@ def test_bending_keeps_the_shape_and_repeats_itself():
 def test_what_a_mean_cannot_tell_the_network_learns():
     sounds, labels = chirps(128, 0)
     new, truth = chirps(60, 1)
-    fitted = DigitClassifier(epochs=12, batch_size=16, seed=0).fit(pictures(sounds), labels)
-    assert fitted.network.count_params() < 200_000
+    fitted = DigitClassifier(epochs=12, batch_size=16, networks=1, seed=0).fit(pictures(sounds), labels)
+    assert sum(network.count_params() for network in fitted.networks_) < 200_000
     chances = fitted.predict_proba(pictures(new))
     assert chances.shape == (60, 2)
     np.testing.assert_allclose(chances.sum(axis=1), 1, atol=1e-5)
@@ -84,10 +93,24 @@ def test_the_same_seed_gives_the_same_network():
     images = pictures(sounds)
     words = np.array(["fall", "rise"])[labels]
     once, again, other = (
-        DigitClassifier(epochs=1, seed=seed).fit(images, words).predict_proba(images) for seed in (0, 0, 1)
+        DigitClassifier(epochs=1, networks=1, seed=seed).fit(images, words).predict_proba(images) for seed in (0, 0, 1)
     )
     assert np.array_equal(once, again)
     assert not np.array_equal(once, other)
+
+
+def test_the_chances_are_the_mean_of_networks_that_differ():
+    sounds, labels = chirps(32, 0)
+    images = pictures(sounds)
+    fitted = DigitClassifier(epochs=1, networks=2, seed=0).fit(images, labels)
+    together, each = fitted.predict_proba(images), fitted.networks_
+    assert len(each) == 2
+    alone = []
+    for network in each:
+        fitted.networks_ = [network]
+        alone.append(fitted.predict_proba(images))
+    assert not np.allclose(*alone)
+    np.testing.assert_allclose(together, np.mean(alone, axis=0), atol=1e-6)
 
 
 def test_labels_must_fit():
