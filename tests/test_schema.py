@@ -41,3 +41,8 @@ def test_ids(bad):
 def test_paths_stay_inside(bad):
     declared = {"item_id": ["a", "b"], "text": ["", ""], "audio": ["", "a..b/c.ogg"]}
     assert failures(schema.PRODUCTS, image=["media/a.jpg", bad], **declared) == {("image", 1)}
+
+
+def test_a_date_without_dashes_is_no_time():
+    found = schema.parse_time(pd.Series(["20240531", "19991231", "20241331", "881250949", "20240531.0"]))
+    assert found.isna().tolist() == [True, True, False, False, False]

@@ -9,12 +9,18 @@ from mmrec.commands.options import parse_pairs
 
 @click.command("book")
 @click.option("--profile", default="quick", show_default=True, help="Set of parameters in book/profiles.yml.")
-@click.option("--only", multiple=True, metavar="NN", help="Run only this notebook. May be repeated.")
+@click.argument("further", nargs=-1, metavar="[NN]...")
+@click.option("--only", multiple=True, metavar="NN", help="Run only this notebook; more may follow: --only 01 02.")
 @click.option("--jobs", default=2, show_default=True, type=click.IntRange(min=1), help="Notebooks run side by side.")
 @click.option("--data", multiple=True, metavar="NAME=DIR", help="Data set or folder for a notebook parameter.")
 @click.option("--force", is_flag=True, help="Run and build even what did not change.")
-def command(profile: str, only: tuple[str, ...], jobs: int, data: tuple[str, ...], force: bool) -> None:
+def command(
+    further: tuple[str, ...], profile: str, only: tuple[str, ...], jobs: int, data: tuple[str, ...], force: bool
+) -> None:
     """Run every notebook whose page is out of date, build the book, and print where it is."""
+    if further and not only:
+        raise click.UsageError(f"unexpected {further[0]!r}: name notebooks with --only")
+    only = (*only, *further)
     from mmrec.book.execute import plan, run
     from mmrec.book.pages import build_pages
     from mmrec.book.project import Project

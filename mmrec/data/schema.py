@@ -8,8 +8,12 @@ EARLIEST, LATEST = -2_208_988_800, 4_102_444_800
 
 
 def parse_time(values: pd.Series) -> pd.Series:
-    """Seconds since 1970 from whole seconds or ISO 8601 dates; NaN where it is neither."""
+    """Seconds since 1970 from whole seconds or ISO 8601 dates; NaN where it is neither.
+
+    Eight digits that make a date after 1990 are no seconds (they would lie in 1970): such a cell is no time.
+    """
     seconds = pd.to_numeric(values, errors="coerce").astype("float64")
+    seconds[values.str.fullmatch(r"(?:199|20\d)\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")] = float("nan")
     dated = seconds.isna() & values.str.contains("-", na=False)
     if dated.any():
         dates = pd.to_datetime(values[dated], errors="coerce", utc=True, format="ISO8601")
