@@ -59,15 +59,17 @@ class Recommender(ABC):
         """Learn from the training rows and the features of all items.
 
         Args:
-            train: rows to learn from; no other row may be read.
+            train: rows to learn from; no other row may be read. Of a pair that stands more than once the latest counts.
             features: item features; models without content ignore it.
         """
         if not len(train):
             raise InputError(f"{self.name}: there is no training row")
         if lacking := self.lacks(train, features):
             raise InputError(f"{self.name} needs {lacking}, and the data hold none")
-        self._train = train
         self._seen = train.matrix()
+        if self._seen.nnz < len(train):
+            train = train.latest()
+        self._train = train
         self._fit(train, features)
         return self
 
@@ -120,9 +122,12 @@ class Recommender(ABC):
             is -1 with score -inf.
 
         Raises:
-            InputError: k is below 1, or the model gives a score that is no number.
+            InputError: k is below 1, no user has such an index, or the model gives a score that is no number.
         """
         users = np.asarray(users, dtype=np.int64)
+        known = self._seen.shape[0]
+        if len(users) and not 0 <= users.min() <= users.max() < known:
+            raise InputError(f"user index {users.min()} to {users.max()}: the model knows {known} users, from 0")
         items, best = np.full((len(users), k), -1, np.int64), np.full((len(users), k), -np.inf, np.float32)
         block = users_at_once(self._seen.shape[1])
         for start in range(0, len(users), block):

@@ -10,8 +10,7 @@ from mmrec.models.base import Recommender
 class Chance(Recommender):
     """Scores drawn at random, once for each pair of seed and user.
 
-    A model that scores all candidates alike is ranked to its disadvantage (``evaluation.metrics``), so that its figures
-    on new items are below chance and beating them says nothing; beating this does.
+    What a model must beat on new items: one that scores all candidates alike does as well (``evaluation.metrics``).
 
     Args:
         seed: of the draws.

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from mmrec.errors import InputError
+
 
 class LossNetwork(keras.Model):
     """A network whose ``call`` turns the inputs of a batch into the loss."""
@@ -22,7 +24,12 @@ class LossNetwork(keras.Model):
             batches: inputs, in the order in which they are to be taken.
             epochs: how often.
             learning_rate: of the optimiser.
+
+        Raises:
+            InputError: there is no batch.
         """
+        if not len(batches):
+            raise InputError("there is no like to learn from: the network needs people with likes in several rows")
         self.compile(keras.optimizers.Adam(learning_rate), jit_compile=False)
         self.optimizer.build(self.trainable_variables)  # made while a step is traced, they would trace it twice
         self.fit(batches, epochs=epochs, verbose=0, shuffle=False)

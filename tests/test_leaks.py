@@ -1,0 +1,261 @@
+"""A planted leak is caught: in what a model reads, in the search for settings, in the vocabulary.
+
+The check is the same throughout: change what must not be read, and nothing that was learned or chosen may change, to
+the bit. Each check is itself tested with something that does read it. Networks are fitted for one epoch: what they
+read does not depend on how long they learn.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix, vstack
+
+from mmrec.data.catalogue import Interactions
+from mmrec.data.split import Split, by_time
+from mmrec.evaluation import benchmark as module
+from mmrec.evaluation.benchmark import benchmark
+from mmrec.evaluation.layouts import Bundle
+from mmrec.features.table import Features
+from mmrec.models import REGISTRY, make_model, model_class
+from mmrec.models.ease import FeatureEASE
+from mmrec.models.popularity import Popularity
+from mmrec.models.preprocessing import Preprocessor
+from mmrec.text import count_words
+
+USERS, ITEMS, WORDS = 12, 15, 8
+QUICK = {"epochs": 1, "batch_size": 64}
+
+
+@pytest.fixture(scope="module")
+def rows() -> Interactions:
+    rng = np.random.default_rng(0)
+    user = np.repeat(np.arange(USERS), 10)
+    item = np.concatenate([rng.choice(ITEMS, 10, replace=False) for _ in range(USERS)])
+    rating, time = rng.integers(1, 6, len(user)).astype(np.float32), rng.integers(0, 10**8, len(user))
+    return Interactions(user, item, rating, time, np.arange(len(user)), USERS, ITEMS)
+
+
+@pytest.fixture(scope="module")
+def features(rows) -> Features:
+    """Item 0 will have test rows alone; reviews lie in the space of the texts."""
+    rng = np.random.default_rng(1)
+    blocks = {
+        "text": rng.poisson(0.8, (ITEMS, WORDS)),
+        "image": rng.normal(size=(ITEMS, 5)),
+        "audio": rng.normal(size=(ITEMS, 4)),
+    }
+    reviews = csr_matrix(rng.poisson(0.5, (len(rows), WORDS)).astype(np.float32))
+    items = tuple(f"i{item}" for item in range(ITEMS))
+    blocks = {name: block.astype(np.float32) for name, block in blocks.items()}
+    return Features(items, blocks, np.ones((ITEMS, 3), bool), reviews)
+
+
+@pytest.fixture(scope="module")
+def bundle(rows, features) -> Bundle:
+    """Each person's last two rows are validation and test; item 0 is kept out of training."""
+    last = by_time(rows)
+    part = np.zeros(len(rows), int)
+    part[last.validation.row], part[last.test["warm"].row] = 1, 2
+    part[(rows.item == 0) & (part == 0)] = 2
+    users = tuple(f"u{user}" for user in range(USERS))
+    return Bundle("toy", users, features.item_ids, rows, features, "fingerprint", part)
+
+
+def otherwise(bundle: Bundle, *parts: int) -> Bundle:
+    """The same training rows; other items, ratings, times and reviews in the rows of the given parts."""
+    rng, rows = np.random.default_rng(9), bundle.interactions
+    change = np.isin(bundle.part, parts)
+    item, rating, time = rows.item.copy(), rows.rating.copy(), rows.timestamp.copy()
+    item[change] = (item[change] + rng.integers(1, ITEMS, change.sum())) % ITEMS
+    rating[change] = 6 - rating[change]
+    time[change] += 10**9
+    reviews = csr_matrix(np.where(change[:, None], 5.0, bundle.features.reviews.toarray()).astype(np.float32))
+    table = replace(bundle.features, reviews=reviews)
+    rows = replace(rows, item=item, rating=rating, timestamp=time)
+    return replace(bundle, interactions=rows, features=table)
+
+
+# What a model reads
+
+
+def reads_beyond_training(fit, bundle: Bundle) -> bool:
+    """Whether the scores of ``fit(bundle)`` change with the rows of validation and test."""
+    scores = [fit(one).scores(np.arange(USERS)) for one in (bundle, otherwise(bundle, 1, 2))]
+    return not np.array_equal(*scores)
+
+
+def fit_as_the_benchmark_does(name):
+    given = {setting: QUICK[setting] for setting in QUICK if setting in model_class(name).parameters()}
+    return lambda bundle: module.fit_once(bundle, name, 0, given).model
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_no_model_reads_beyond_training(name, bundle):
+    assert not reads_beyond_training(fit_as_the_benchmark_does(name), bundle)
+
+
+def test_the_changed_rows_are_all_others_and_no_training_row(bundle):
+    """Else the test above could not fail."""
+    before, after = bundle.split(), otherwise(bundle, 1, 2).split()
+    for column in ("user", "item", "rating", "timestamp", "row"):
+        assert np.array_equal(getattr(before.train, column), getattr(after.train, column))
+    for old, new in ((before.validation, after.validation), (before.test["warm"], after.test["warm"])):
+        assert len(old) == len(new) > 0
+        assert (old.item != new.item).all()
+    kept = after.train.row
+    reviews = [one.features.reviews[kept].toarray() for one in (bundle, otherwise(bundle, 1, 2))]
+    assert np.array_equal(*reviews)
+
+
+class ReadsAllReviews(FeatureEASE):
+    """Counts the words of every review, that of the very rating that is to be foretold among them."""
+
+    def _item_weights(self, train, features):
+        shared = features.reviews.sum(axis=0)  # (1, V)
+        return super()._item_weights(train, features) * float(shared[0, 0])
+
+
+class ReadsTheWholeTable(Popularity):
+    """Looks up, through an object that both share, what was rated after the training rows."""
+
+    everything: Interactions
+
+    def _fit(self, train, features):
+        super()._fit(self.everything, features)
+
+
+def fit_with_all_reviews(bundle):
+    return ReadsAllReviews().fit(bundle.split().train, bundle.features)
+
+
+def fit_with_the_whole_table(bundle):
+    ReadsTheWholeTable.everything = bundle.interactions
+    return ReadsTheWholeTable().fit(bundle.split().train)
+
+
+def fit_on_scales_of_all_items(bundle):
+    """The model is honest; its features were scaled beforehand, with items known from the test alone."""
+    rated = np.bincount(bundle.interactions.item[bundle.interactions.rating >= 4], minlength=ITEMS) > 0
+    image = bundle.features.blocks["image"]
+    weighed = image * (image[rated].std(axis=0) + np.arange(5))
+    table = replace(bundle.features, blocks={**bundle.features.blocks, "image": weighed.astype(np.float32)})
+    return make_model("content", modality="image", scaled=False).fit(bundle.split().train, table)
+
+
+def fit_on_training_and_test(bundle):
+    split = bundle.split()
+    both = {
+        column: np.concatenate([getattr(split.train, column), getattr(split.test["warm"], column)])
+        for column in ("user", "item", "rating", "timestamp", "row")
+    }
+    return make_model("ease").fit(Interactions(**both, users=USERS, items=ITEMS))
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [fit_with_all_reviews, fit_with_the_whole_table, fit_on_scales_of_all_items, fit_on_training_and_test],
+)
+def test_a_planted_leak_is_caught(planted, bundle):
+    assert reads_beyond_training(planted, bundle)
+
+
+def test_reviews_of_training_rows_may_be_read(bundle):
+    """The check tells a leak from a model that reads what it may."""
+
+    class ReadsItsOwnReviews(FeatureEASE):
+        def _item_weights(self, train, features):
+            return super()._item_weights(train, features) * float(features.reviews[train.row].sum())
+
+    assert not reads_beyond_training(lambda one: ReadsItsOwnReviews().fit(one.split().train, one.features), bundle)
+
+
+# The search for settings
+
+# every model with something to choose but the networks, which the same code searches and which take long
+SEARCHED = [name for name in REGISTRY if model_class(name).grid and "epochs" not in model_class(name).parameters()]
+
+
+def chosen_by(bundle: Bundle) -> dict:
+    """Settings, log and winner of a benchmark, without what was measured by the clock."""
+    result = benchmark(bundle, SEARCHED, seeds=1, budget_seconds=1e6)
+    logs = {name: [{**entry, "seconds": 0} for entry in found["log"]] for name, found in result["search"].items()}
+    chosen = {name: found["chosen"] for name, found in result["search"].items()}
+    return {"log": logs, "chosen": chosen, "winner": result["winner"]}
+
+
+@pytest.fixture(scope="module")
+def honest(bundle) -> dict:
+    return chosen_by(bundle)
+
+
+def test_the_search_does_not_see_the_test(bundle, honest):
+    assert max(len(log) for log in honest["log"].values()) > 3  # there was something to choose
+    assert chosen_by(otherwise(bundle, 2)) == honest
+
+
+def test_the_search_sees_the_validation(bundle, honest):
+    assert chosen_by(otherwise(bundle, 1))["log"] != honest["log"]
+
+
+def test_a_search_on_the_test_is_caught(bundle, monkeypatch):
+    """The evaluator is made to answer every question with the test, as the search of many a project does."""
+    evaluate = module.evaluate
+
+    def answers_with_the_test(model, split, case="warm", *, on="test", **options):
+        return evaluate(model, split, case, on="test", **options)
+
+    monkeypatch.setattr(module, "evaluate", answers_with_the_test)
+    assert chosen_by(otherwise(bundle, 2)) != chosen_by(bundle)
+
+
+def test_a_search_that_is_given_the_test_as_validation_is_caught(bundle, monkeypatch):
+    split = Bundle.split
+
+    def mixed(self, **options) -> Split:
+        parts = split(self, **options)
+        return replace(parts, validation=parts.test["warm"])
+
+    monkeypatch.setattr(Bundle, "split", mixed)
+    assert chosen_by(otherwise(bundle, 2)) != chosen_by(bundle)
+
+
+# The vocabulary
+
+
+def test_words_without_a_training_row_are_not_learned(bundle):
+    """Word 0 stands in item 0 alone, which has no training row, and in the reviews of rows that do not train."""
+    table = bundle.features
+    text = table.blocks["text"].copy()
+    text[:, 0], text[0, 0] = 0, 3
+    others = (bundle.part > 0).astype(np.float32)
+    reviews = csr_matrix(np.column_stack([others, table.reviews.toarray()[:, 1:]]).astype(np.float32))
+    table = replace(table, blocks={**table.blocks, "text": text}, reviews=reviews)
+    split = bundle.split()
+    assert 0 not in split.train.item
+    words = Preprocessor.fit(table, split.train).words
+    assert words.tolist() == [word for word in range(WORDS) if text[np.unique(split.train.item), word].any()]
+    assert 0 not in words
+    assert 0 in Preprocessor.fit(table, bundle.interactions).words  # fitted on all rows, it would be
+
+
+def test_document_frequency_counts_training_items_alone(bundle):
+    split, table = bundle.split(), bundle.features
+    more = {name: np.vstack([block, 7 * np.ones_like(block[:1])]) for name, block in table.blocks.items()}
+    longer = replace(
+        table,
+        item_ids=(*table.item_ids, "new"),
+        blocks=more,
+        present=np.vstack([table.present, [[True] * 3]]),
+        reviews=vstack([table.reviews, table.reviews[:1]]).tocsr(),
+    )
+    first = Preprocessor.fit(table, split.train).state()
+    again = Preprocessor.fit(longer, replace(split.train, items=ITEMS + 1)).state()
+    for name in set(first) - {"popularity"}:
+        assert np.array_equal(first[name], again[name]), name
+
+
+def test_the_columns_of_words_are_not_learned_from_any_text():
+    """Words are hashed to columns, so that further texts change no row."""
+    texts = ["a red film", "一部科幻电影"]
+    assert np.array_equal(count_words(texts, 64).toarray(), count_words([*texts, "more"], 64).toarray()[:2])
