@@ -29,7 +29,7 @@ from mmrec.simulation.oracle import Oracle
 
 METRICS = ("recall@20", "ndcg@20", "auc", "mrr@20", "coverage@20", "novelty@20")
 PRETRAINED = {"text": "sentence", "image": "lite0"}
-CONTENT = ("graph-filter-features", "ease-features", "two-towers", "document-user")
+CONTENT = ("graph-filter-features", "ease-features", "two-towers")
 
 
 def read(name: str) -> Bundle:
