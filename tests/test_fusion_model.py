@@ -180,7 +180,7 @@ def test_unknown_choices_are_named(settings):
 
 
 def test_features_are_needed(interactions):
-    with pytest.raises(InputError, match="needs features"):
+    with pytest.raises(InputError, match="fusion needs item features"):
         FusionRecommender().fit(interactions)
 
 
