@@ -14,7 +14,6 @@ import keras
 import numpy as np
 
 from mmrec.data.catalogue import MODALITIES, Interactions
-from mmrec.errors import InputError
 from mmrec.features.table import Features
 from mmrec.models.base import Recommender
 from mmrec.models.networks import DocumentNetwork, Trainer, fix_chance
@@ -64,8 +63,7 @@ class LiteralReading(Recommender):
         super().__init__(**settings)
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
-        if features is None or not features.modalities:
-            raise InputError(f"{self.name} needs features of at least one modality: run 'mmrec features' first")
+        assert features is not None
         options = self.settings
         fix_chance(options["seed"])
         rng = np.random.default_rng(options["seed"])

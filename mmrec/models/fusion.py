@@ -79,8 +79,7 @@ class FusionRecommender(Recommender):
             raise InputError(f"target {target!r}: choose from {', '.join(TARGETS)}")
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
-        if features is None or not features.modalities:
-            raise InputError(f"{self.name} needs features of at least one modality: run 'mmrec features' first")
+        assert features is not None
         options, implicit = self.settings, train.is_implicit()
         if not implicit and train.rating.min() <= 0:
             raise InputError(f"{self.name} takes a rating of 0 for none: give ratings above 0, of 1 to 5 say")
