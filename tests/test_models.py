@@ -46,6 +46,13 @@ def test_no_training_row_is_an_error(name, interactions, features):
         make(name).fit(interactions.take(np.zeros(len(interactions), bool)), features)
 
 
+@pytest.mark.parametrize("name", REGISTRY)
+def test_the_search_begins_with_the_defaults(name):
+    kind = model_class(name)
+    defaults = kind().settings
+    assert {setting: values[0] for setting, values in kind.grid.items()} == {key: defaults[key] for key in kind.grid}
+
+
 def test_unknown_model_lists_the_choices():
     with pytest.raises(InputError, match="popularity"):
         make_model("magic")

@@ -44,7 +44,7 @@ class LiteralReading(Recommender):
     name = "document-literal"
     needs_features = True
     with_user: ClassVar[bool] = False
-    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"epochs": (4, 8, 12)}
+    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"epochs": (8, 4, 12)}
 
     def __init__(
         self,

@@ -48,7 +48,7 @@ class FusionRecommender(Recommender):
 
     name = "fusion"
     needs_features = True
-    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"epochs": (40, 80)}
+    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"epochs": (80, 40)}
 
     def __init__(
         self,
