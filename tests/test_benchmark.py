@@ -165,6 +165,15 @@ def test_ensemble_gets_the_settings_chosen_for_its_members(bundle):
     assert members == {name: result["search"][name]["chosen"] for name in ("ease", "item-knn")}
 
 
+def test_a_value_that_does_not_suit_the_data_loses_no_other(bundle, monkeypatch):
+    monkeypatch.setattr(EASE, "grid", {"l2": (200.0, -1e9, 50.0)})
+    result = benchmark(bundle, ["ease"], seeds=1)
+    log = result["search"]["ease"]["log"]
+    assert [entry["settings"]["l2"] for entry in log] == [200.0, -1e9, 50.0]
+    assert "raise l2" in log[1]["error"]
+    assert result["runs"][0]["settings"]["l2"] in (200.0, 50.0)
+
+
 def test_budget_of_nothing_leaves_the_defaults(bundle):
     result = benchmark(bundle, ["ease", "item-knn"], seeds=1, budget_seconds=0.0)
     assert [len(result["search"][name]["log"]) for name in ("ease", "item-knn")] == [1, 1]

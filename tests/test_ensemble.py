@@ -39,6 +39,19 @@ def test_gain_of_likes_among_unseen_items():
     assert discounted_gain(scores, likes, seen) == pytest.approx((1 + 1 / np.log2(4)) / 2)
 
 
+def test_gain_of_many_likes_against_a_loop():
+    rng = np.random.default_rng(5)
+    scores, liked = np.round(rng.normal(size=(30, 40)), 1), rng.random((30, 40)) < 0.3  # more likes than one block
+    seen = ~liked & (rng.random((30, 40)) < 0.2)
+    expected = []
+    for row in range(30):
+        free = scores[row][~seen[row]]
+        gains = [1 / np.log2(2 + (free > scores[row, item]).sum()) for item in np.flatnonzero(liked[row])]
+        expected += [np.mean(gains)] if gains else []
+    assert liked.sum() > 256
+    assert discounted_gain(scores, csr_matrix(liked), csr_matrix(seen)) == pytest.approx(np.mean(expected))
+
+
 def test_the_member_that_knows_is_heard(interactions):
     rng = np.random.default_rng(0)
     held = rng.random(len(interactions)) < 0.2

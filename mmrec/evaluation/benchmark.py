@@ -197,7 +197,11 @@ def _search(bundle: Bundle, name: str, given: dict[str, Any], budget: float) -> 
             spent = time.monotonic() - started
             if spent + spent / len(log) > budget:
                 return best, log
-            tried = attempt({**chosen, setting: value})
+            try:
+                tried = attempt({**chosen, setting: value})
+            except InputError as error:  # these values do not suit the data; the others are still good
+                log.append({"settings": {**chosen, setting: value}, CRITERION: None, "error": str(error)})
+                continue
             if reached(tried) > reached(best):
                 best = tried
         chosen = {**chosen, setting: best.settings[setting]}

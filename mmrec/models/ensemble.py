@@ -26,6 +26,7 @@ MEMBERS = ("ease-features", "graph-filter-features", "ease", "graph-filter", "it
 _RANK_OFFSET = 60  # as in Cormack et al.
 _TOP = 10  # places that count about alike
 _PEOPLE = 1000  # whose held-back likes the weights are learned from, at most
+_LIKES = 256  # ranked at once
 _ROUNDS = 12
 
 
@@ -191,8 +192,10 @@ def discounted_gain(scores: np.ndarray, likes: csr_matrix, seen: csr_matrix) -> 
     hidden = np.array(scores)
     hidden[seen.nonzero()] = -np.inf
     people, items = likes.nonzero()
-    here = hidden[people]  # (n, I)
-    rank = 1 + (here > np.take_along_axis(here, items[:, None], axis=1)).sum(axis=1)  # (n,)
+    rank = np.ones(len(people))  # (n,)
+    for at in range(0, len(people), _LIKES):
+        one, other = people[at : at + _LIKES], items[at : at + _LIKES]
+        rank[at : at + _LIKES] += (hidden[one] > hidden[one, other][:, None]).sum(axis=1)
     count = np.bincount(people, minlength=len(scores))  # (P,)
     gain = np.bincount(people, 1 / np.log2(1 + rank), minlength=len(scores))
     return float((gain[count > 0] / count[count > 0]).mean())
