@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def test_settings_are_the_best_on_validation(bundle):
 
 def test_finished_runs_are_not_repeated(bundle, tmp_path, monkeypatch):
     out = tmp_path / "r.json"
-    whole = benchmark(bundle, ["popularity", "ease"], seeds=2)
+    whole = benchmark(bundle, ["chance", "bpr"], seeds=2, search=False)
     run = module._run
     calls = []
 
@@ -79,9 +80,19 @@ def test_finished_runs_are_not_repeated(bundle, tmp_path, monkeypatch):
 
     monkeypatch.setattr(module, "_run", killed_at_third)
     with pytest.raises(KeyboardInterrupt):
-        benchmark(bundle, ["popularity", "ease"], seeds=2, out=out)
-    assert figures(benchmark(bundle, ["popularity", "ease"], seeds=2, out=out)) == figures(whole)
-    assert calls == [("popularity", 0), ("popularity", 1), ("ease", 0), ("ease", 0), ("ease", 1)]
+        benchmark(bundle, ["chance", "bpr"], seeds=2, search=False, out=out)
+    assert figures(benchmark(bundle, ["chance", "bpr"], seeds=2, search=False, out=out)) == figures(whole)
+    assert calls == [("chance", 0), ("chance", 1), ("bpr", 0), ("bpr", 0), ("bpr", 1)]
+
+
+def test_a_model_without_chance_is_fitted_once(bundle, monkeypatch):
+    fits = []
+    fit = EASE._fit
+    monkeypatch.setattr(EASE, "_fit", lambda self, *given: (fits.append(1), fit(self, *given))[1])
+    result = benchmark(bundle, ["ease"], seeds=3, search=False)
+    assert len(fits) == 1
+    assert [run["seed"] for run in result["runs"]] == [0, 1, 2]
+    assert len({run["test"]["ndcg@20"] for run in result["runs"]}) == 1
 
 
 def test_results_of_another_plan_are_set_aside(bundle, tmp_path):
@@ -157,6 +168,20 @@ def test_winner_is_chosen_on_validation_and_tested_against_the_others(bundle):
     assert set(result["tests"]) == set(reached) - {result["winner"]}
     for test in result["tests"].values():
         assert test["p_holm"] >= test["p"]
+
+
+def test_last_fit_on_train_and_validation(bundle):
+    result = benchmark(bundle, ["popularity", "ease"], seeds=1, refit=True)
+    rows, split = bundle.interactions, by_time(bundle.interactions)
+    before_test = np.setdiff1d(rows.row, split.test["warm"].row)
+    everything = replace(split, train=rows.take(np.isin(rows.row, before_test)))
+    for run in result["runs"]:
+        expected = evaluate(make_model(run["model"], **run["settings"]).fit(everything.train), everything)
+        assert run["refit"]["test"]["ndcg@20"] == pytest.approx(expected.summary["ndcg@20"], abs=1e-12)
+        assert run["refit"]["test_per_user"] == np.round(expected.per_user["ndcg@20"], 5).tolist()
+        assert run["refit"]["test"] != run["test"]
+    assert set(result["tests_refit"]) == set(result["tests"])
+    assert "fitted once more" in "\n".join(summary_lines(result))
 
 
 def test_ensemble_gets_the_settings_chosen_for_its_members(bundle):

@@ -35,6 +35,15 @@ def test_same_seed_same_split(interactions):
     assert not np.array_equal(first.cold_items, other.cold_items)
 
 
+def test_joined_rows_are_those_before_the_test(interactions):
+    split = by_time(interactions)
+    joined = split.joined()
+    assert joined.train.row.tolist() == sorted({*split.train.row.tolist(), *split.validation.row.tolist()})
+    assert np.array_equal(joined.train.rating, interactions.rating[joined.train.row])
+    assert not len(joined.validation)
+    assert joined.test is split.test
+
+
 @pytest.mark.parametrize("shares", [{"test": 0.6, "validation": 0.5}, {"cold_items": 1.0}, {"test": -0.1}])
 def test_bad_shares(interactions, shares):
     with pytest.raises(InputError):

@@ -26,6 +26,7 @@ from mmrec.commands.options import drop_faulty_option
 @click.option(
     "--budget-seconds", default=240.0, show_default=True, help="For the search of all models' settings together."
 )
+@click.option("--refit", is_flag=True, help="Also measure a last fit on train and validation together.")
 @click.option("--no-search", is_flag=True, help="Use the default settings.")
 @drop_faulty_option
 def command(
@@ -36,6 +37,7 @@ def command(
     out: Path | None,
     cases: str,
     budget_seconds: float,
+    refit: bool,
     no_search: bool,
     drop_faulty: bool,
 ) -> None:
@@ -53,6 +55,7 @@ def command(
         choose_models(models, bundle),
         seeds=seeds,
         cases=wanted,
+        refit=refit,
         search=not no_search,
         budget_seconds=budget_seconds,
         out=out,

@@ -41,8 +41,8 @@ class Interactions:
     def __len__(self) -> int:
         return len(self.user)
 
-    def take(self, keep: np.ndarray) -> "Interactions":
-        """The rows chosen by a boolean mask or an index array, in that order."""
+    def take(self, keep: np.ndarray | slice) -> "Interactions":
+        """The rows chosen by a boolean mask, an index array or a slice, in that order."""
         return Interactions(
             self.user[keep],
             self.item[keep],
@@ -52,6 +52,12 @@ class Interactions:
             self.users,
             self.items,
         )
+
+    def with_rows(self, other: "Interactions") -> "Interactions":
+        """These rows and others of the same users and items, in the order of ``row``."""
+        names = ("user", "item", "rating", "timestamp", "row")
+        both = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in names}
+        return Interactions(**both, users=self.users, items=self.items).take(np.argsort(both["row"], kind="stable"))
 
     def likes(self, implicit: bool | None = None) -> "Interactions":
         """Rows with a rating of at least ``LIKE_THRESHOLD``; all rows when the feedback is implicit (all ones).

@@ -6,7 +6,7 @@ ratings are a test of their own. Nothing is drawn from the test rows afterwards.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,6 +33,10 @@ class Split:
     test: Mapping[str, Interactions]
     cold_items: np.ndarray
     cold_users: np.ndarray
+
+    def joined(self) -> "Split":
+        """Validation rows among the training rows, none left: for a last fit, when all settings are chosen."""
+        return replace(self, train=self.train.with_rows(self.validation), validation=self.validation.take(slice(0)))
 
 
 def by_time(

@@ -68,6 +68,7 @@ def benchmark(
     *,
     seeds: int,
     cases: Sequence[str] = ("warm",),
+    refit: bool = False,
     search: bool = True,
     budget_seconds: float = BUDGET_SECONDS,
     out: Path | None = None,
@@ -75,17 +76,21 @@ def benchmark(
 ) -> dict[str, Any]:
     """Run every model with every seed.
 
-    Settings are chosen once a model, with the first seed, by NDCG@20 on validation: the defaults first, then the values
-    of the model's ``grid``, one setting after the other. ``budget_seconds`` is shared out among the models still to be
-    searched; the defaults are tried in any case. An ensemble gets the settings chosen for its members, if they stand
-    before it. One failing model does not lose the results of the others. Runs that ``out`` already holds for the same
-    data, options and code are not repeated; a file of other ones is set aside as ``NAME.earlier.json``.
+    Settings are chosen once a model, with the first seed, by NDCG@20 on validation: the defaults first, then the
+    values of the model's ``grid``, one setting after the other. ``budget_seconds`` is shared out among the models
+    still to be searched; the defaults are tried in any case. An ensemble gets the settings chosen for its members,
+    if they stand before it. A model without chance is fitted once. One failing model does not lose the results of
+    the others. Runs that ``out`` already holds for the same data, options and code are not repeated; a file of
+    other ones is set aside as ``NAME.earlier.json``.
 
     Args:
         bundle: the data.
         models: names.
         seeds: runs a model, with seeds 0, 1, ...
         cases: ``"warm"`` (the pure split in time) and, from a second fit, ``"cold-item"``, ``"cold-user"``.
+        refit: also fit each model once more, as it was chosen, on training and validation rows together, and measure it
+            on test. Lists are in use right after training, as they are in validation; in the test of the first fit
+            they come a validation part later.
         search: choose settings; otherwise the defaults are used.
         budget_seconds: for the search of all models together.
         out: JSON file to keep and to go on from.
@@ -93,9 +98,11 @@ def benchmark(
 
     Returns:
         ``{"runs": [...], "search": {...}, "winner": name, "tests": {...}, "data": {...}, "versions": {...}}``. A run
-        holds ``test_per_user``, its NDCG@20 of each measured user, for tests; ``tests`` are those of the winner.
+        holds ``test_per_user``, its NDCG@20 of each measured user, for tests; ``tests`` are those of the winner. With
+        ``refit``, the key "refit" of a run holds the same of the second fit, and ``tests_refit`` its tests.
     """
-    plan = {"data": bundle.fingerprint, "cases": list(cases), "search": search, "budget": budget_seconds}
+    plan = {"data": bundle.fingerprint, "cases": list(cases), "refit": refit, "search": search}
+    plan |= {"budget": budget_seconds}
     plan |= {"versions": versions(), "code": code_hash()}
     result = _earlier(out, sha256_json(plan)) or {
         "runs": [],
@@ -126,9 +133,12 @@ def benchmark(
                     left = max(left - max(seconds - log[0]["seconds"], 0.0), 0.0)
                     result["search"][name] = {"chosen": kept.settings, "log": log}
                 if (name, seed) not in done:
-                    fitted = kept if kept is not None and kept.seed == seed else None
-                    fitted = fitted or fit_once(bundle, name, seed, result["search"][name]["chosen"])
-                    result["runs"].append(_run(bundle, name, fitted, cases))
+                    run = None if set(cases) - {"warm"} else _without_chance(name, result["runs"])
+                    if run is None:
+                        fitted = kept if kept is not None and kept.seed == seed else None
+                        fitted = fitted or fit_once(bundle, name, seed, result["search"][name]["chosen"])
+                        run = _run(bundle, name, fitted, cases, refit)
+                    result["runs"].append({**run, "seed": seed})
             except Exception as error:  # whatever one model does, the others' results are kept
                 result["runs"].append({"model": name, "seed": seed, "error": f"{type(error).__name__}: {error}"})
             bar.update()
@@ -158,12 +168,23 @@ def _earlier(out: Path | None, plan: str) -> dict[str, Any] | None:
 
 def fit_once(bundle: Bundle, name: str, seed: int, settings: dict[str, Any]) -> Fitted:
     """Fit a model on the training rows and measure it on validation."""
-    kind, split = model_class(name), bundle.split()
-    model = kind(**({"seed": seed} if "seed" in kind.parameters() else {}), **settings)
+    split, model = bundle.split(), _make(name, seed, settings)
     with PeakMemory() as memory:
         _, seconds = _timed(lambda: model.fit(split.train, bundle.features))
         validation = evaluate(model, split, on="validation").summary
     return Fitted(model, seed, settings, seconds, memory.peak_mb, validation)
+
+
+def _make(name: str, seed: int, settings: dict[str, Any]) -> Recommender:
+    kind = model_class(name)
+    return kind(**({"seed": seed} if "seed" in kind.parameters() else {}), **settings)
+
+
+def _without_chance(name: str, runs: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """A finished run of a model in which nothing is drawn: every seed gives it."""
+    if "seed" in model_class(name).parameters():
+        return None
+    return next((run for run in runs if run["model"] == name and "error" not in run), None)
 
 
 def _members(name: str, result: dict[str, Any]) -> dict[str, Any]:
@@ -208,28 +229,36 @@ def _search(bundle: Bundle, name: str, given: dict[str, Any], budget: float) -> 
     return best, log
 
 
-def _run(bundle: Bundle, name: str, fitted: Fitted, cases: Sequence[str]) -> dict[str, Any]:
+def _run(bundle: Bundle, name: str, fitted: Fitted, cases: Sequence[str], refit: bool) -> dict[str, Any]:
     split = bundle.split()
-    test, score_seconds = _timed(lambda: evaluate(fitted.model, split))
+    measured, score_seconds = _timed(lambda: _measured(fitted.model, split))
     run = {
         "model": name,
         "seed": fitted.seed,
         "validation": fitted.validation,
-        "test": test.summary,
-        "test_per_user": np.round(test.per_user.get(CRITERION, np.zeros(0)), 5).tolist(),
-        "intervals": _intervals(test),
+        **measured,
         "fit_seconds": round(fitted.seconds, 3),
         "score_seconds": round(score_seconds, 3),
         "peak_memory_mb": fitted.peak_mb,
         "settings": fitted.model.settings,
     }
+    if refit:
+        joined = split.joined()
+        again = _make(name, fitted.seed, fitted.settings).fit(joined.train, bundle.features)
+        run["refit"] = _measured(again, joined)
     cold_cases = [case for case in cases if case != "warm"]
     if cold_cases:
         cold: Split = bundle.split(seed=fitted.seed, cold_items=COLD_SHARE, cold_users=COLD_SHARE)
-        again = type(fitted.model)(**fitted.model.settings).fit(cold.train, bundle.features)
+        again = _make(name, fitted.seed, fitted.settings).fit(cold.train, bundle.features)
         for case in cold_cases:
             run[case.replace("-", "_")] = evaluate(again, cold, case).summary
     return run
+
+
+def _measured(model: Recommender, split: Split) -> dict[str, Any]:
+    test = evaluate(model, split)
+    per_user = np.round(test.per_user.get(CRITERION, np.zeros(0)), 5).tolist()
+    return {"test": test.summary, "test_per_user": per_user, "intervals": _intervals(test)}
 
 
 def _intervals(test: Evaluation) -> dict[str, list[float]]:
@@ -244,23 +273,34 @@ def _intervals(test: Evaluation) -> dict[str, list[float]]:
 
 def _verdict(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """The model that is best on validation, and how it does on test against each other one, Holm-corrected."""
-    good: dict[str, list[dict[str, Any]]] = {}
-    for run in runs:
-        if "error" not in run and run["test_per_user"]:
-            good.setdefault(run["model"], []).append(run)
-    if not good:
+    good = [run for run in runs if "error" not in run and run["test_per_user"]]
+    names = dict.fromkeys(run["model"] for run in good)
+    if not names:
         return {"winner": None, "tests": {}}
-    per_user = {name: np.mean([run["test_per_user"] for run in found], axis=0) for name, found in good.items()}
-    reached = {name: np.mean([run["validation"].get(CRITERION, -1.0) for run in found]) for name, found in good.items()}
+    reached = {
+        name: np.mean([run["validation"].get(CRITERION, -1.0) for run in good if run["model"] == name])
+        for name in names
+    }
     winner = max(reached, key=reached.__getitem__)
+    verdict = {"winner": winner, "tests": _tests(winner, good)}
+    if all("refit" in run for run in good):
+        verdict["tests_refit"] = _tests(winner, [{"model": run["model"], **run["refit"]} for run in good])
+    return verdict
+
+
+def _tests(winner: str, runs: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Other model -> difference in NDCG@20 from the winner, and its p."""
+    per_user = {
+        name: np.mean([run["test_per_user"] for run in runs if run["model"] == name], axis=0)
+        for name in dict.fromkeys(run["model"] for run in runs)
+    }
     found = {
         other: paired_test(per_user[winner], per_user[other], np.random.default_rng(0))
         for other in per_user
         if other != winner
     }
     adjusted = holm({other: p for other, (_, p) in found.items()})
-    tests = {other: {"difference": gap, "p": p, "p_holm": adjusted[other]} for other, (gap, p) in found.items()}
-    return {"winner": winner, "tests": tests}
+    return {other: {"difference": gap, "p": p, "p_holm": adjusted[other]} for other, (gap, p) in found.items()}
 
 
 def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
@@ -305,11 +345,23 @@ def _clean(value: Any) -> Any:
 def summary_lines(result: dict[str, Any]) -> list[str]:
     """A line a model: test figures with their 95% intervals over users, and how the winner on validation compares.
 
-    The interval of several seeds is the mean of theirs.
+    The interval of several seeds is the mean of theirs. A second table is of the last fit on train and validation,
+    where there is one.
     """
+    lines = _table(result["runs"], result["tests"], result["winner"])
+    if "tests_refit" in result:
+        again = [{**run, **run["refit"]} if "error" not in run else run for run in result["runs"]]
+        lines += ["", "fitted once more, on train and validation:"]
+        lines += _table(again, result["tests_refit"], result["winner"])
+    if result["winner"]:
+        lines.append(f"best on validation: {result['winner']} (p: paired test of its N@20 on test against each other)")
+    return lines
+
+
+def _table(every: list[dict[str, Any]], tests: dict[str, Any], winner: str | None) -> list[str]:
     lines = [f"{'model':22s} {'R@20':>21s} {'N@20':>21s} {'AUC':>6s} {'fit s':>7s} {'p (Holm)':>9s}"]
-    for name in dict.fromkeys(run["model"] for run in result["runs"]):
-        runs = [run for run in result["runs"] if run["model"] == name]
+    for name in dict.fromkeys(run["model"] for run in every):
+        runs = [run for run in every if run["model"] == name]
         good = [run for run in runs if "error" not in run]
         if not good:
             lines.append(f"{name:22s} failed: {runs[0]['error']}")
@@ -317,11 +369,8 @@ def summary_lines(result: dict[str, Any]) -> list[str]:
         cells = [_cell(good, metric) for metric in ("recall@20", "ndcg@20")]
         auc = np.mean([np.nan if run["test"]["auc"] is None else run["test"]["auc"] for run in good])
         seconds = np.mean([run["fit_seconds"] for run in good])
-        test = result["tests"].get(name)
-        p = f"{test['p_holm']:.4f}" if test else "best" if name == result["winner"] else ""
+        p = f"{tests[name]['p_holm']:.4f}" if name in tests else "best" if name == winner else ""
         lines.append(f"{name:22s} {cells[0]:>21s} {cells[1]:>21s} {auc:6.3f} {seconds:7.1f} {p:>9s}")
-    if result["winner"]:
-        lines.append(f"best on validation: {result['winner']} (p: paired test of its N@20 on test against each other)")
     return lines
 
 
