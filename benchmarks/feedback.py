@@ -43,7 +43,7 @@ GRIDS: dict[str, dict[str, tuple[float, ...]]] = {
 }
 TEMPERATURES = {"near": 0.2, "far": 0.1, "nearly greedy": 0.05}
 SHOWINGS = (500, 2000)
-LOGS = 500
+LOGS = 2000
 
 
 def linear(arms: np.ndarray, kind: str, l2: float, **exploration: float) -> Any:

@@ -1,7 +1,12 @@
 """Off-policy estimates against hand computation and against the truth of small worlds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.optimize import brentq
+from scipy.stats import binomtest
+from scipy.stats import t as student
 
 from mmrec.errors import InputError
 from mmrec.feedback.offpolicy import ESTIMATORS, Log, draw_logs, effective_size, softmax_policy
@@ -14,7 +19,8 @@ def log():
     rng = np.random.default_rng(0)
     shape = (3, 50)
     answer = (rng.random(shape) < 0.4).astype(float)
-    return Log(rng.exponential(size=shape), answer, rng.random(shape), rng.random(shape))
+    predicted, planned = 0.3 + 0.3 * rng.random((2, *shape))
+    return Log(rng.exponential(size=shape), answer, predicted, planned, 1 + 2 * rng.random(shape))
 
 
 def world(seed=0, users=6, items=5):
@@ -27,47 +33,115 @@ def world(seed=0, users=6, items=5):
 def test_estimates_by_hand(log):
     for row in range(3):
         w, r, q, plan = log.weight[row], log.answer[row], log.predicted[row], log.planned[row]
-        terms = {"direct": plan, "doubly robust": plan + w * (r - q)}
-        for name, values in terms.items():
-            found = ESTIMATORS[name](log)
-            error = np.sqrt(np.var(values, ddof=1) / len(values))
-            assert found.value[row] == pytest.approx(values.mean(), abs=1e-12)
-            assert found.low[row] == pytest.approx(values.mean() - Z * error, abs=1e-12)
-            assert found.high[row] == pytest.approx(values.mean() + Z * error, abs=1e-12)
-        ratio = ESTIMATORS["SNIPS"](log)
-        value = (w @ r) / w.sum()
-        # the delta method: a ratio of means varies as the mean of its linear part
-        linear = (w * r - value * w) / w.mean()
-        error = np.sqrt(np.mean(linear**2) / len(w))
-        assert ratio.value[row] == pytest.approx(value, abs=1e-12)
-        assert ratio.high[row] - ratio.low[row] == pytest.approx(2 * Z * error, abs=1e-12)
+        values = {
+            "direct": plan.mean(),
+            "IPS": np.mean(w * r),
+            "SNIPS": (w @ r) / w.sum(),
+            "doubly robust": np.mean(plan + w * (r - q)),
+        }
+        for name, value in values.items():
+            assert ESTIMATORS[name](log).value[row] == pytest.approx(value, abs=1e-12)
+        found, error = ESTIMATORS["direct"](log), np.std(plan, ddof=1) / np.sqrt(len(plan))
+        assert found.low[row] == pytest.approx(plan.mean() - Z * error, abs=1e-12)
+        assert found.high[row] == pytest.approx(plan.mean() + Z * error, abs=1e-12)
 
 
-def test_the_interval_of_ips_is_freed_of_skewness(log):
-    """Hall's cubic, solved for its roots."""
-    found = ESTIMATORS["IPS"](log)
+def spread_at(count, w, r, g, v, side):
+    """Mean of (r - g - v)^2 under squared weights, answers turned until their mean is v; showing i counts ``count[i]``.
+
+    Above the mean (side 1) dislikes turn into likes, below (side -1) likes into dislikes.
+    """
+    middle = np.sum(count * w * (r - g)) / np.sum(count * w)
+    like = np.where(r == 1, 1, (v - middle) / (1 - middle)) if side > 0 else np.where(r == 1, v / middle, 0)
+    terms = like * (1 - g - v) ** 2 + (1 - like) * (g + v) ** 2
+    return np.sum(count * w**2 * terms) / np.sum(count * w**2)
+
+
+def share_at(count, w, r, v):
+    """Share of likes under squared weights, moved by as much as their mean is moved to v."""
+    return np.sum(count * w**2 * r) / np.sum(count * w**2) + v - np.sum(count * w * r) / np.sum(count * w)
+
+
+def student_square(variance, n):
+    """Squared 97.5% quantile with Satterthwaite's degrees; the pull of each showing by central differences."""
+    ones, step = np.ones(n), 1e-5
+    pulls = [(variance(ones + step * one) - variance(ones - step * one)) / (2 * step) for one in np.eye(n)]
+    return student.ppf(0.975, max(2 * variance(ones) ** 2 / np.sum(np.square(pulls)), 1)) ** 2
+
+
+def searched_end(w, r, g, side):
+    """The end of SNIPS and doubly robust on one side, by search."""
+    middle, ones = (w @ (r - g)) / w.sum(), np.ones(len(w))
+    quantile = student_square(lambda count: spread_at(count, w, r, g, middle, side), len(w))
+
+    def beyond(v):
+        return (w @ (r - g - v)) ** 2 - quantile * (w @ w) * spread_at(ones, w, r, g, v, side)
+
+    return brentq(beyond, middle, max(side, 0), xtol=1e-12)
+
+
+def searched_end_of_ips(w, r, square, side):
+    value, ones = np.mean(w * r), np.ones(len(w))
+    middle = (w @ r) / w.sum()
+    quantile = student_square(lambda count: square * share_at(count, w, r, middle) - value**2, len(w))
+
+    def beyond(v):
+        return len(w) * (value - v) ** 2 - quantile * (square * share_at(ones, w, r, v) - v**2)
+
+    return brentq(beyond, value, value + side, xtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["IPS", "SNIPS", "doubly robust"])
+def test_intervals_hold_what_a_test_does_not_reject(log, name):
+    found = ESTIMATORS[name](log)
     for row in range(3):
-        terms = log.weight[row] * log.answer[row]
-        n, spread = len(terms), np.std(terms, ddof=1)
-        a = np.mean((terms - terms.mean()) ** 3) / spread**3 / np.sqrt(n)
-        assert found.value[row] == pytest.approx(terms.mean(), abs=1e-12)
-        for end, limit in ((Z, found.low[row]), (-Z, found.high[row])):
-            roots = np.roots([a**2 / 27, a / 3, 1, a / 6 - end])
-            (real,) = roots[np.abs(roots.imag) < 1e-8].real
-            assert limit == pytest.approx(terms.mean() - real * spread / np.sqrt(n), abs=1e-9)
+        w, r, square = log.weight[row], log.answer[row], log.square[row].mean()
+        g = log.predicted[row] - log.planned[row] if name == "doubly robust" else np.zeros(len(w))
+        for side, end in ((-1, found.low[row]), (1, found.high[row])):
+            expected = searched_end_of_ips(w, r, square, side) if name == "IPS" else searched_end(w, r, g, side)
+            assert end == pytest.approx(expected, abs=1e-7)
 
 
-def test_no_answer_gives_no_width():
-    nothing = np.zeros((2, 9))
-    found = ESTIMATORS["IPS"](Log(np.ones((2, 9)), nothing, nothing, nothing))
-    assert not np.any([found.value, found.low, found.high])
+@pytest.mark.parametrize("name", ["IPS", "SNIPS"])
+@pytest.mark.parametrize("likes", [0, 1, 7, 20])
+def test_equal_weights_give_the_interval_of_wilson(name, likes):
+    one, answer = np.ones(20), np.repeat([1.0, 0.0], [likes, 20 - likes])
+    found = ESTIMATORS[name](Log(one, answer, one, one, one), 0.9)
+    expected = binomtest(likes, 20).proportion_ci(0.9, method="wilson")
+    assert found.value == pytest.approx(likes / 20)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
-def test_equal_weights_give_the_mean(log):
-    same = Log(np.ones_like(log.weight), log.answer, log.predicted, log.planned)
-    assert ESTIMATORS["IPS"](same).value == pytest.approx(log.answer.mean(axis=1))
-    assert ESTIMATORS["SNIPS"](same).value == pytest.approx(log.answer.mean(axis=1))
-    assert effective_size(same) == pytest.approx([50, 50, 50])
+def test_equal_weights_say_as_much_as_all_showings(log):
+    assert effective_size(replace(log, weight=np.ones_like(log.weight))) == pytest.approx([50, 50, 50])
+
+
+def test_weights_that_might_have_come_widen_ips(log):
+    """The same log, of policies whose weights are twice as large in square."""
+    near, far = ESTIMATORS["IPS"](log), ESTIMATORS["IPS"](replace(log, square=2 * log.square))
+    assert np.all(far.low < near.low)
+    assert np.all(far.high > near.high)
+
+
+@pytest.mark.parametrize("liked", [0.1, 0.5, 0.9])
+def test_intervals_hold_the_truth_where_few_showings_count(liked):
+    """A share short of 95% beyond chance fails, and the plain interval of SNIPS falls short here."""
+    rng, logs = np.random.default_rng(5), 2000
+    scores = rng.normal(size=(40, 30))
+    chance = 1 / (1 + (1 - liked) / liked * np.exp(-scores))
+    logging = softmax_policy(np.tile(rng.normal(size=30), (40, 1)), 1.0, floor=0.3)
+    target, predicted = softmax_policy(scores, 0.5), np.clip(chance + rng.normal(0, 0.2, chance.shape), 0, 1)
+    truth = (target * chance).sum(axis=1).mean()
+    log = draw_logs(logging, target, chance, predicted, (logs, 300), rng)
+    assert effective_size(log).mean() < 50
+    for name in ("IPS", "SNIPS", "doubly robust"):
+        found = ESTIMATORS[name](log)
+        held = np.sum((found.low <= truth) & (truth <= found.high))
+        assert binomtest(int(held), logs, 0.95, alternative="less").pvalue > 0.001, (name, held / logs)
+    w, value = log.weight, ESTIMATORS["SNIPS"](log).value
+    error = np.sqrt(np.sum((w * (log.answer - value[:, None])) ** 2, axis=1)) / w.sum(axis=1)
+    plain = np.sum(np.abs(value - truth) <= Z * error)
+    assert binomtest(int(plain), logs, 0.95, alternative="less").pvalue < 1e-6
 
 
 def test_logs_are_drawn_as_the_policies_say():
@@ -77,6 +151,8 @@ def test_logs_are_drawn_as_the_policies_say():
     assert log.answer.mean() == pytest.approx((logging * chance).sum(axis=1).mean(), abs=0.006)
     assert log.predicted.mean() == pytest.approx((logging * predicted).sum(axis=1).mean(), abs=0.006)
     assert log.planned.mean() == pytest.approx((target * predicted).sum(axis=1).mean(), abs=0.006)
+    squares = sum(logging[:, item] * (target[:, item] / logging[:, item]) ** 2 for item in range(5))
+    assert np.unique(log.square) == pytest.approx(np.sort(squares))
 
 
 @pytest.mark.parametrize("name", ["IPS", "doubly robust"])

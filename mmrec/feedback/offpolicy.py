@@ -10,21 +10,35 @@ With $\hat q$ a prediction of answers that was not learned from the log:
 - doubly robust: the mean of $\sum_a \pi(a) \hat q(a) + w (r - \hat q)$; unbiased whatever the prediction, narrower the
   better it is.
 
-Intervals are the estimate plus and minus z standard errors, that of SNIPS by the delta method. That of IPS is freed of
-skewness first (Hall 1992): w r is never below 0 and seldom large, so that logs without the large ones give an estimate
-that is too low together with an error that is too small. The terms of the doubly robust estimate have both signs.
+The interval of the direct method is the mean plus and minus z standard errors. Those of the others hold each value v
+that a test would not reject; with equal weights and no prediction, Wilson's. A standard error is too small just where
+the estimate is wrong, in a log whose few heavy showings happen to agree. So the test first turns as many answers as
+bring the mean of the log to v:
+
+- SNIPS and doubly robust: $(\hat v - v)^2 \le t^2 S(v) / n_e$, with $n_e$ the effective size and S(v) the mean of
+  $(r - g - v)^2$ under squared weights, its answers turned; g is 0 for SNIPS, else $\hat q - \sum_a \pi(a) \hat q(a)$,
+  and $\hat v = \sum w (r - g) / \sum w$. The weights met are taken as given: they tell nothing of v.
+- IPS: $(\hat v - v)^2 \le t^2 (M \rho(v) - v^2) / n$, with $\rho(v)$ the share of likes under squared weights, moved by
+  as much as their mean. The sum of the weights is left to chance here, so that weights that were not met count as
+  well: M, the mean square of all weights, is known from both policies.
+
+Unequal weights leave few showings to read S and $\rho$ from, so that the quantile is Student's, with Satterthwaite's
+degrees of freedom. Intervals of SNIPS and doubly robust lie in [0, 1], as values do; the latter is built around a
+normalised correction and need not hold the estimate itself.
 
 References:
+    Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA 22.
+    Satterthwaite (1946), An approximate distribution of estimates of variance components, Biometrics Bulletin 2.
     Horvitz and Thompson (1952), A generalization of sampling without replacement from a finite universe, JASA 47 (IPS).
-    Swaminathan and Joachims (2015), The self-normalized estimator for counterfactual learning, NIPS (SNIPS).
-    Hall (1992), On the removal of skewness by transformation, Journal of the Royal Statistical Society B 54.
     Dudik, Langford and Li (2011), Doubly robust policy evaluation and learning, ICML.
+    Swaminathan and Joachims (2015), The self-normalized estimator for counterfactual learning, NIPS (SNIPS).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import norm
+from scipy.stats import t as student
 
 from mmrec.errors import InputError
 
@@ -38,12 +52,14 @@ class Log:
         answer: (..., n), 1 for a like, else 0.
         predicted: (..., n), the predicted answer to that item.
         planned: (..., n), the answer that is predicted for the policy in question, with the same person.
+        square: (..., n), the mean square of the weights that this person might have met, sum over items of pi^2 / mu.
     """
 
     weight: np.ndarray
     answer: np.ndarray
     predicted: np.ndarray
     planned: np.ndarray
+    square: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -55,52 +71,83 @@ class Estimate:
     high: np.ndarray
 
 
-def _interval(value: np.ndarray, error: np.ndarray, level: float) -> Estimate:
-    reach = norm.ppf((1 + level) / 2) * error
-    return Estimate(value, value - reach, value + reach)
-
-
-def _mean(terms: np.ndarray, level: float) -> Estimate:
-    return _interval(terms.mean(axis=-1), terms.std(axis=-1, ddof=1) / np.sqrt(terms.shape[-1]), level)
-
-
 def direct(log: Log, level: float = 0.95) -> Estimate:
     """The prediction, believed. Its interval knows of the persons drawn and not of the prediction's fault."""
-    return _mean(log.planned, level)
+    value, n = log.planned.mean(axis=-1), log.planned.shape[-1]
+    reach = norm.ppf((1 + level) / 2) * log.planned.std(axis=-1, ddof=1) / np.sqrt(n)
+    return Estimate(value, value - reach, value + reach)
 
 
 def ips(log: Log, level: float = 0.95) -> Estimate:
     """Inverse propensity scores: the mean of w r."""
-    terms = log.weight * log.answer  # (..., n)
-    value, root = terms.mean(axis=-1), np.sqrt(terms.shape[-1])
-    spread = terms.std(axis=-1, ddof=1)
-    third = ((terms - value[..., None]) ** 3).mean(axis=-1)
-    skew = third / np.where(spread > 0, spread, 1) ** 3 / root
-    reach = norm.ppf((1 + level) / 2)
-    low, high = (value - spread / root * _unskewed(end, skew) for end in (reach, -reach))
-    return Estimate(value, low, high)
-
-
-def _unskewed(end: float, skew: np.ndarray) -> np.ndarray:
-    """Hall's inverse: the t with t + a t^2 / 3 + a^2 t^3 / 27 + a / 6 = end, where a is ``skew`` over the root of n."""
-    a = np.where(np.abs(skew) > 1e-9, skew, 1.0)
-    return np.where(np.abs(skew) > 1e-9, 3 / a * (np.cbrt(1 + a * (end - a / 6)) - 1), end)
+    w, r, n = log.weight, log.answer, log.weight.shape[-1]
+    value, even, squared = (w * r).mean(axis=-1), _under(w, r), _under(w**2, r)  # (...)
+    square = log.square.mean(axis=-1)
+    wander = _pull(w**2, r, squared) - _pull(w, r, even)  # (..., n), of the moved share
+    band = _quantile(wander * square[..., None], square * squared - value**2, level) / n
+    # (value - v)^2 = band (square (squared - even + v) - v^2), or a v^2 - 2 b v + c = 0
+    a, b, c = 1 + band, value + band * square / 2, value**2 - band * square * (squared - even)
+    reach = np.sqrt(np.maximum(b**2 - a * c, 0))
+    return Estimate(value, (b - reach) / a, (b + reach) / a)
 
 
 def snips(log: Log, level: float = 0.95) -> Estimate:
     """Self-normalised IPS: the mean of the answers, weighted by w."""
-    total = log.weight.sum(axis=-1)
-    value = (log.weight * log.answer).sum(axis=-1) / total
-    off = log.weight * (log.answer - value[..., None])  # (..., n)
-    return _interval(value, np.sqrt((off**2).sum(axis=-1)) / total, level)
+    nothing = np.zeros_like(log.answer)
+    return _around(_under(log.weight, log.answer), log, nothing, level)
 
 
 def doubly_robust(log: Log, level: float = 0.95) -> Estimate:
     """The prediction, corrected by what the log says of its errors."""
-    return _mean(log.planned + log.weight * (log.answer - log.predicted), level)
+    value = (log.planned + log.weight * (log.answer - log.predicted)).mean(axis=-1)
+    return _around(value, log, log.predicted - log.planned, level)
 
 
 ESTIMATORS = {"direct": direct, "IPS": ips, "SNIPS": snips, "doubly robust": doubly_robust}
+
+
+def _under(weight: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """(...): weighted mean over showings."""
+    return (weight * of).sum(axis=-1) / weight.sum(axis=-1)
+
+
+def _pull(weight: np.ndarray, of: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """(..., n): by how much a weighted mean changes when a showing counts more, its derivative."""
+    return weight * (of - mean[..., None]) / weight.sum(axis=-1, keepdims=True)
+
+
+def _quantile(wander: np.ndarray, variance: np.ndarray, level: float) -> np.ndarray:
+    """(...): squared quantile of Student's t for a variance that each of the showings pulls by ``wander`` (..., n)."""
+    apart = (wander**2).sum(axis=-1)
+    freedom = 2 * variance**2 / np.where(apart > 0, apart, np.inf)
+    freedom = np.where(apart > 0, np.maximum(freedom, 1), np.inf)
+    return student.ppf((1 + level) / 2, freedom) ** 2
+
+
+def _around(value: np.ndarray, log: Log, shift: np.ndarray, level: float) -> Estimate:
+    """The interval of SNIPS and doubly robust; its lower end is the upper one of dislikes."""
+    low = 1 - _upper_end(log.weight, 1 - log.answer, -shift, level)
+    return Estimate(value, low, _upper_end(log.weight, log.answer, shift, level))
+
+
+def _upper_end(w: np.ndarray, r: np.ndarray, g: np.ndarray, level: float) -> np.ndarray:
+    """(...): the largest v up to 1 with (middle - v)^2 = t^2 S(v) / effective size; w, r, g are (..., n)."""
+    squares = w**2
+    middle = _under(w, r - g)  # (...)
+    # to reach v, a dislike becomes a like with chance 1 - (1 - v) / (1 - middle), so that
+    # S(v) = mean (1 - g - v)^2 - (1 - v) / (1 - middle) mean (1 - r) (1 - 2 g - 2 v) = s0 + s1 v + s2 v^2
+    room = np.where(middle < 1, 1 - middle, np.inf)
+    still, slope = _under(squares, (1 - r) * (1 - 2 * g)) / room, _under(squares, 1 - r) / room
+    s0 = _under(squares, (1 - g) ** 2) - still
+    s1 = still + 2 * slope - 2 * _under(squares, 1 - g)
+    s2 = 1 - 2 * slope
+    off = (r - g - middle[..., None]) ** 2  # (..., n)
+    spread = _under(squares, off)
+    wander = _pull(squares, off, spread) - (still - 2 * middle * slope)[..., None] * _pull(w, r - g, middle)
+    band = _quantile(wander, spread, level) * squares.sum(axis=-1) / w.sum(axis=-1) ** 2
+    a, b, c = 1 - band * s2, middle + band * s1 / 2, middle**2 - band * s0  # a v^2 - 2 b v + c = 0
+    root = (b + np.sqrt(np.maximum(b**2 - a * c, 0))) / np.where(a > 0, a, 1)
+    return np.where(a > 0, np.clip(root, 0, 1), 1.0)
 
 
 def effective_size(log: Log) -> np.ndarray:
@@ -157,9 +204,11 @@ def draw_logs(
     person = rng.integers(0, users, shape)  # (..., n)
     place = np.searchsorted(bounds, person + rng.random(shape), side="right")
     item = np.minimum(place - person * items, items - 1)  # (..., n)
+    ratio = np.divide(target, logging, out=np.zeros_like(target), where=logging > 0)  # (U, I)
     return Log(
-        weight=target[person, item] / logging[person, item],
+        weight=ratio[person, item],
         answer=(rng.random(shape) < chance[person, item]).astype(np.float64),
         predicted=predicted[person, item],
         planned=(target * predicted).sum(axis=1)[person],
+        square=(target * ratio).sum(axis=1)[person],
     )
