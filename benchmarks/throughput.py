@@ -7,16 +7,24 @@ item outside the clock and an empty feature cache.
 The rows:
 
 * ``mmrec``: what ``mmrec features`` runs: hash, decode in threads, the formula layers, the cache.
+* ``bare loop``: the same decoding and the same layers, one batch after the other, in one thread and without a cache.
 * ``plain loop``: one thread, decode and transform with OpenCV (the same 48 filters, at every pixel, for
   ``filter2D`` cannot skip any, and one mean a filter) or librosa (log-mel of 64 bands, its mean) alone.
 * ``listing``: the pattern of section 5.2: a VGG16 network built anew for every picture, then used once; for a
   sound, librosa's MFCC. Weights are random here, for time does not depend on them. VGG16 is another and far
   larger network than the project's filter bank, so the row ``VGG16 built once`` separates the two causes.
+* ``mmrec vgg16``: ``mmrec features --encoder vgg16`` with the same random weights, beside both.
+
+With ``--memory``, catalogues of 600 and 6,000 items are simulated and extracted, each by a process of its own, whose
+peak of resident memory is read. With ``MMREC_DATA`` and lite0 (``mmrec fetch encoders``), the films' posters are timed.
 """
 
 import argparse
+import json
 import os
 import platform
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -31,12 +39,27 @@ import numpy as np
 
 from mmrec.data.catalogue import MODALITIES, Catalogue
 from mmrec.datasets import open_dataset
+from mmrec.errors import MissingDataError
 from mmrec.evaluation.record import save_record
 from mmrec.features import extract
 from mmrec.features.encoders import make_encoder
+from mmrec.features.extraction import BATCH
 from mmrec.image import filter_bank
+from mmrec.simulation.catalogue import simulate
 
 LISTING_PICTURES = 10
+VGG16_PICTURES = 33
+MEMORY_ITEMS = (600, 6000)
+MEASURED = """
+import json, resource, sys, time
+from mmrec.data.reader import read_catalogue
+from mmrec.features import extract
+catalogue, start = read_catalogue(sys.argv[1]), time.perf_counter()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+extract(catalogue, folder=sys.argv[2])
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps({"peak_mb": peak, "before_mb": before, "seconds": time.perf_counter() - start}))
+"""
 
 
 def seconds(work: Callable[[], Any]) -> float:
@@ -54,11 +77,33 @@ def only(catalogue: Catalogue, modality: str, rows: Sequence[int]) -> Catalogue:
     return replace(catalogue, items=items)
 
 
-def project(catalogue: Catalogue, modality: str, rows: Sequence[int], jobs: int) -> float:
+def project(catalogue: Catalogue, modality: str, rows: Sequence[int], jobs: int, encoder: str | None = None) -> float:
+    """Seconds an item of what ``mmrec features`` runs; the first item is the warm-up."""
+    chosen = {modality: encoder} if encoder else None
     with tempfile.TemporaryDirectory() as cache:
         os.environ["MMREC_CACHE"] = cache
-        extract(only(catalogue, modality, rows[:1]), jobs=jobs)
-        return seconds(lambda: extract(only(catalogue, modality, rows[1:]), jobs=jobs)) / (len(rows) - 1)
+        extract(only(catalogue, modality, rows[:1]), chosen, jobs=jobs)
+        return seconds(lambda: extract(only(catalogue, modality, rows[1:]), chosen, jobs=jobs)) / (len(rows) - 1)
+
+
+def bare(modality: str, paths: Sequence[Path]) -> float:
+    """Seconds an item of decoding and encoding alone, by the project's own encoder."""
+    encoder = make_encoder(modality)
+    encoder.encode([encoder.load(paths[0])])
+    batches = [paths[at : at + BATCH] for at in range(1, len(paths), BATCH)]
+    spent = seconds(lambda: [encoder.encode([encoder.load(path) for path in batch]) for batch in batches])
+    return spent / (len(paths) - 1)
+
+
+def memory(items: int) -> dict[str, float]:
+    """Peak resident MB of a process that extracts a simulated catalogue of so many items, and its seconds."""
+    with tempfile.TemporaryDirectory() as place:
+        simulate(Path(place) / "catalogue", items=items, users=200, ratings=2000)
+        command = [sys.executable, "-c", MEASURED, str(Path(place) / "catalogue"), str(Path(place) / "features")]
+        environment = {**os.environ, "MMREC_CACHE": str(Path(place) / "cache")}
+        told = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    found = json.loads(told.stdout.splitlines()[-1])
+    return {"items": items, **found}
 
 
 def plain_image(path: Path, size: tuple[int, int], kernels: np.ndarray, biases: np.ndarray) -> np.ndarray:
@@ -120,14 +165,18 @@ def measure(catalogue: Catalogue, items: int, jobs: int) -> list[dict[str, Any]]
     if len(rows["image"]) > 1:
         few = paths["image"][: LISTING_PICTURES + 1]
         add("image", "mmrec", len(rows["image"]) - 1, project(catalogue, "image", rows["image"], jobs))
+        add("image", "bare loop", len(paths["image"]) - 1, bare("image", paths["image"]))
         each = loop(lambda path: plain_image(path, (width, height), kernels, biases), paths["image"])
         add("image", "plain loop", len(paths["image"]) - 1, each)
         once = vgg16()
         each = loop(lambda path: once.predict(listing_picture(path), verbose=0), few)
         add("image", "VGG16 built once", len(few) - 1, each)
+        some = rows["image"][:VGG16_PICTURES]
+        add("image", "mmrec vgg16", len(some) - 1, project(catalogue, "image", some, jobs, "vgg16"))
         add("image", "listing", len(few) - 1, loop(built_per_picture, few))
     if len(rows["audio"]) > 1:
         add("audio", "mmrec", len(rows["audio"]) - 1, project(catalogue, "audio", rows["audio"], jobs))
+        add("audio", "bare loop", len(paths["audio"]) - 1, bare("audio", paths["audio"]))
         add("audio", "plain loop", len(paths["audio"]) - 1, loop(plain_audio, paths["audio"]))
         add("audio", "listing", len(paths["audio"]) - 1, loop(listing_audio, paths["audio"]))
     for row in table:
@@ -136,25 +185,43 @@ def measure(catalogue: Catalogue, items: int, jobs: int) -> list[dict[str, Any]]
     return table
 
 
+def films(jobs: int) -> dict[str, float] | None:
+    """Seconds for the features of all posters of the films by lite0, with hashing and decoding."""
+    try:
+        catalogue = open_dataset("films")
+        make_encoder("image", "lite0")
+    except MissingDataError as error:
+        print(f"left out: posters by lite0 ({error})")
+        return None
+    rows = [row for row in range(len(catalogue.items)) if catalogue.media_path(row, "image")]
+    return {"posters": len(rows), "seconds": project(catalogue, "image", rows, jobs, "lite0") * (len(rows) - 1)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("catalogue", nargs="?", default="embedded", metavar="DIR")
     parser.add_argument("--items", type=int, default=400, help="at most so many items of each modality")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--memory", action="store_true", help="also the peak of memory with 600 and 6,000 items")
     parser.add_argument("--out", type=Path, help="write the figures here as JSON")
     options = parser.parse_args()
     catalogue = open_dataset(options.catalogue)
     table = measure(catalogue, options.items, options.jobs)
+    posters = films(options.jobs)
     print(f"{'modality':8} {'method':18} {'items':>6} {'items/s':>9} {'mmrec is faster by':>20}")
     for row in table:
         rate, ratio = row["items_per_second"], row["mmrec_ratio"]
         print(f"{row['modality']:8} {row['method']:18} {row['items']:6} {rate:9.2f} {ratio:19.2f}x")
     print("VGG16 is another and far larger network than the filter bank of mmrec: compare it with itself.")
+    peaks = [memory(items) for items in MEMORY_ITEMS] if options.memory else []
+    print(posters, peaks)
     if options.out:
         machine = {"system": platform.system(), "machine": platform.machine(), "cpus": os.cpu_count()}
         libraries = {name: version(name) for name in ("opencv-python-headless", "librosa")}
-        told = f"python benchmarks/throughput.py --items {options.items} --out results/throughput.json"
+        told = f"python benchmarks/throughput.py --items {options.items}"
+        told += f"{' --memory' if options.memory else ''} --out results/throughput.json"
         results = {"runs": table, "jobs": options.jobs, "machine": machine, "libraries": libraries}
+        results |= {"posters by lite0": posters, "memory": peaks}
         save_record(options.out, results, seed=0, seeds=1, data_hash=catalogue.fingerprint, command=told)
         print(options.out)
 

@@ -6,6 +6,7 @@ import soundfile
 from mmrec.data.media import MediaError
 from mmrec.errors import InputError
 from mmrec.features.encoders import DEFAULT_ENCODERS, REGISTRY, make_encoder
+from mmrec.features.sounds import MelSoundEncoder
 
 
 def inputs(modality: str, folder, count: int) -> list:
@@ -90,6 +91,16 @@ def test_mel_finds_the_band_of_a_tone(tmp_path):
     row = encoder.encode([encoder.load(tmp_path / "a.wav")])[0][:mels]
     centres = librosa.mel_frequencies(mels + 2, fmin=0, fmax=rate / 2)[1:-1]
     assert abs(int(row.argmax()) - int(np.abs(centres - 880).argmin())) <= 1
+
+
+def test_encoders_of_other_parameters_share_no_compiled_model(tmp_path):
+    soundfile.write(tmp_path / "s.wav", np.sin(np.arange(16_000) / 9), 8000)
+    rows = []
+    for mels in (16, 24, 16):
+        encoder = MelSoundEncoder(sample_rate=8000, mels=mels)
+        rows.append(encoder.encode([encoder.load(tmp_path / "s.wav")]))
+    assert [row.shape for row in rows] == [(1, 16), (1, 24), (1, 16)]
+    assert np.array_equal(rows[0], rows[2])
 
 
 def test_cepstra_are_those_of_librosa_pooled(tmp_path):

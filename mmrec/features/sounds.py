@@ -8,6 +8,8 @@ import numpy as np
 
 from mmrec.features.encoders import Source, register
 
+_COMPILED: dict[Any, Any] = {}
+
 
 class SoundEncoder:
     """What the encoders of sounds share: reading, and one call of a compiled model for each sound.
@@ -16,6 +18,7 @@ class SoundEncoder:
     that bounds the shapes for which a backend compiles, and a row depends on the length of its own sound alone.
     """
 
+    name: str
     modality = "audio"
     version = "2"
     LAYER: ClassVar[dict[str, Any]] = {"n_fft": 1024, "hop": 512}
@@ -44,7 +47,16 @@ class SoundEncoder:
 
     @cached_property
     def _model(self) -> Any:
-        """The compiled model, made when there is something to encode (Keras takes seconds to import)."""
+        """The compiled model, made when there is something to encode (Keras takes seconds to import).
+
+        Compiling takes more than half a second, the time of two hundred sounds: encoders of equal parameters share one.
+        """
+        key = (self.name, *self.parameters.items())
+        if key not in _COMPILED:
+            _COMPILED[key] = self._compile()
+        return _COMPILED[key]
+
+    def _compile(self) -> Any:
         import keras
 
         from mmrec.audio import MelSpectrogram
