@@ -1,5 +1,6 @@
 """The network that keeps time, on tones that only their order in time tells apart."""
 
+import keras
 import numpy as np
 import pytest
 from conftest import assert_survives_saving
@@ -118,6 +119,21 @@ def test_labels_must_fit():
     for labels in (np.zeros(4), np.arange(3)):
         with pytest.raises(InputError, match="two or more words"):
             DigitClassifier().fit(images, labels)
+
+
+def test_a_point_before_the_mean_has_seen_31_frames():
+    images = np.random.default_rng(0).random((8, 64, MELS)).astype(np.float32)
+    network = make_network(shape=images.shape[1:])
+    pooling = next(layer for layer in network.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D))
+    points = keras.Model(network.input, pooling.input)
+    before = points.predict(images, verbose=0)  # (8, 16, mels / 4, width)
+    seen = []
+    for frame in range(64):
+        other = images.copy()
+        other[:, frame] += 1
+        seen.append(np.abs(points.predict(other, verbose=0) - before)[:, 8].max() > 1e-6)
+    # point 8: convolutions 6-10, pooling 12-21, convolutions 10-23, then stride 2, one frame before and three after
+    assert np.array_equal(np.flatnonzero(seen), np.arange(19, 50))
 
 
 def test_network_survives_saving(tmp_path):
