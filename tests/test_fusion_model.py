@@ -7,7 +7,7 @@ from conftest import random_interactions
 from mmrec.data.catalogue import LIKE_THRESHOLD, Interactions
 from mmrec.errors import InputError
 from mmrec.models import load_model
-from mmrec.models.fusion import FusionRecommender
+from mmrec.models.fusion import FusionRecommender, principal_axes
 from mmrec.models.fusion_network import FORMS, TasteNetwork, equal_units
 from mmrec.models.fusion_training import TasteBatches, TasteTrainer
 from mmrec.models.preprocessing import Preprocessor
@@ -44,7 +44,7 @@ def test_any_subset_can_be_learned_from_and_used(names, interactions, features):
 
 @pytest.mark.parametrize("absent", ["zero", "mean", "learned"])
 def test_absent_modalities(absent, interactions, features):
-    model = FusionRecommender("gated", absent=absent, **SMALL).fit(interactions, features)
+    model = FusionRecommender("gated", absent=absent, components=(0, 0, 0), **SMALL).fit(interactions, features)
     vectors = [np.asarray(vector) for vector in model.network.fill.vectors]
     if absent == "zero":
         assert not any(vector.any() for vector in vectors)
@@ -100,7 +100,7 @@ def test_batches_hold_back_what_they_ask_about():
     train = some.take(some.item < 35)
     stars = csr_matrix((train.rating, (train.user, train.item)), (train.users, train.items))
     rated = csr_matrix((train.rating - 3.5, (train.user, train.item)), (train.users, train.items))
-    batches = TasteBatches(stars, rated, batch_size=7, drawn=0.3, rng=np.random.default_rng(0))
+    batches = TasteBatches(stars, rated, like=LIKE_THRESHOLD, batch_size=7, rng=np.random.default_rng(0))
     people = 0
     for index in range(len(batches)):
         users = batches.order[7 * index : 7 * index + 7]
@@ -108,11 +108,13 @@ def test_batches_hold_back_what_they_ask_about():
         people += len(users)
         true = stars[users].toarray()
         row, item, given = (inputs[name] for name in ("row", "item", "stars"))
-        np.testing.assert_array_equal(given, true[row, item])  # a rating held back, or 0 where there is none
-        assert (item < 35).all()  # nobody is asked about what nobody rated
+        np.testing.assert_array_equal(given, true[row, item])
+        assert given.all()
         assert not inputs["met"][row, item].any()
         held = np.zeros_like(true)
-        held[row[given > 0], item[given > 0]] = 1
+        held[row, item] = 1
+        np.testing.assert_array_equal(inputs["liked"], held * (true >= LIKE_THRESHOLD))
+        np.testing.assert_array_equal(inputs["unrated"], (true == 0) & (np.arange(40) < 35))  # not what nobody rated
         np.testing.assert_array_equal(inputs["met"], (true > 0) - held)
         np.testing.assert_array_equal(inputs["rated"], (true - 3.5) * inputs["met"])
     assert people == train.users
@@ -131,29 +133,35 @@ def test_the_loss_is_the_one_described(interactions, features):
     levels = np.array([2, 3, 4, 5], np.float32)
     network.cuts.assign([0.3, 0.1, -0.2, -0.4])
     trainer = TasteTrainer(
-        network, tables, features.present, known, levels, like=LIKE_THRESHOLD, liking=0.7, auxiliary_weight=0,
+        network, tables, features.present, known, levels, liking=0.7, unrated_weight=0.2, auxiliary_weight=0,
         modality_dropout=0, identity_dropout=0, seed=0,
     )  # fmt: skip
     rng = np.random.default_rng(1)
-    met = (rng.random((3, 40)) < 0.2).astype("float32")
+    kind = rng.choice(4, size=(3, 40), p=[0.2, 0.2, 0.2, 0.4])  # kept, held back, out of question, unrated
+    met = (kind == 0).astype("float32")
     rated = rng.normal(size=(3, 40)).astype("float32") * met
-    row, item = rng.integers(0, 3, 50), rng.integers(0, 35, 50)
-    stars = rng.integers(0, 6, 50).astype("float32")
-    got = float(trainer({"rated": rated, "met": met, "row": row, "item": item, "stars": stars}))
+    row, item = np.nonzero(kind == 1)
+    stars = rng.integers(1, 6, len(row)).astype("float32")
+    liked, unrated = np.zeros((3, 40), "float32"), (kind == 3).astype("float32")
+    liked[row, item] = stars >= LIKE_THRESHOLD
+    inputs = {"rated": rated, "met": met, "row": row, "item": item, "stars": stars, "liked": liked, "unrated": unrated}
+    got = float(trainer(inputs))
     place = np.arange(40, dtype=np.int32)
     z, q, b, _ = network.items(tables, features.present.astype("float32"), place, known[:, None].astype("float32"))
     p = np.asarray(network.people(rated, met, z))
     logits = np.einsum("hpd,id->hpi", p, np.asarray(q)) + np.asarray(b).T[:, None]
-    liking, choosing = [], []
+    liking, choosing, weights = [], [], []
     for person, asked, given in zip(row, item, stars, strict=True):
-        like = given >= LIKE_THRESHOLD
-        if given:
-            cuts = logits[0, person, asked] + np.asarray(network.cuts)
-            each = [np.logaddexp(0, -cut if given >= level else cut) for cut, level in zip(cuts, levels, strict=True)]
-            liking.append(sum(each))
-        if like or not given:
-            choosing.append(np.logaddexp(0, (-1 if like else 1) * logits[1, person, asked]))
-    assert got == pytest.approx(0.7 * np.mean(liking) + np.mean(choosing), rel=1e-4)
+        cuts = logits[0, person, asked] + np.asarray(network.cuts)
+        each = [np.logaddexp(0, -cut if given >= level else cut) for cut, level in zip(cuts, levels, strict=True)]
+        liking.append(sum(each))
+        if given >= LIKE_THRESHOLD:
+            choosing.append(np.logaddexp(0, -logits[1, person, asked]))
+            weights.append(1)
+    for person, other in zip(*np.nonzero(kind == 3), strict=True):
+        choosing.append(np.logaddexp(0, logits[1, person, other]))
+        weights.append(0.2)
+    assert got == pytest.approx(0.7 * np.mean(liking) + np.average(choosing, weights=weights), rel=1e-4)
 
 
 def test_implicit_feedback_asks_only_what_is_chosen(features):
@@ -163,6 +171,31 @@ def test_implicit_feedback_asks_only_what_is_chosen(features):
     )
     model = FusionRecommender(**SMALL).fit(ones, features)
     assert np.array_equal(model.aim("like").scores(np.arange(3)), model.scores(np.arange(3)))
+
+
+def test_principal_axes_are_those_of_the_covariance():
+    rng = np.random.default_rng(0)
+    table = (rng.normal(size=(50, 6)) * [5, 1, 4, 1, 3, 1] + 2).astype("float32")
+    axes = principal_axes(table, 3, scale=True)
+    got = table @ axes[:-1] - axes[-1]  # (50, 3)
+    values, vectors = np.linalg.eigh(np.cov(table.T))
+    expected = (table - table.mean(axis=0)) @ vectors[:, :-4:-1] / np.sqrt(values[:-4:-1].sum())
+    np.testing.assert_allclose(np.abs(got), np.abs(expected), rtol=1e-3, atol=1e-4)
+    assert principal_axes(table[:4], 9, scale=False).shape == (7, 4)
+
+
+def test_nothing_is_reduced_where_nothing_differs():
+    same = np.ones((5, 3), "float32")
+    axes = principal_axes(same, 2, scale=True)
+    np.testing.assert_array_equal(same @ axes[:-1] - axes[-1], same)
+
+
+def test_the_mean_of_the_weights_is_what_is_kept(interactions, features):
+    users, last = np.arange(5), FusionRecommender(averaging=0.0, **SMALL).fit(interactions, features)
+    mean = FusionRecommender(averaging=0.9, **SMALL).fit(interactions, features)
+    almost = FusionRecommender(averaging=1e-9, **SMALL).fit(interactions, features)
+    np.testing.assert_allclose(almost.scores(users), last.scores(users), rtol=1e-5)
+    assert not np.allclose(mean.scores(users), last.scores(users), rtol=1e-3)
 
 
 def test_equal_units_keep_to_the_budget():

@@ -3,12 +3,14 @@
 Chapter: ``notebooks/05-fusion.ipynb``. Source: sections 3.2.2 and 4.2 of the document, formulas (1), (4) and (5).
 """
 
+from collections.abc import Sequence
 from copy import copy
 from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
 from scipy.sparse import csr_matrix
+from sklearn.decomposition import PCA
 
 from mmrec.data.catalogue import LIKE_THRESHOLD, MODALITIES, Interactions
 from mmrec.errors import InputError
@@ -23,6 +25,25 @@ USERS_AT_ONCE = 1024
 TARGETS = ("like", "list")
 
 
+def principal_axes(table: np.ndarray, count: int, scale: bool) -> np.ndarray:
+    """(n, d) -> (d + 1, k): axes of the largest variance as columns, k <= count, and what their means are then.
+
+    A network of hundreds of columns, learned from few items, fits what tells them apart by chance; what is kept are
+    the directions along which items differ most.
+
+    Args:
+        table: features of the training items that have the modality.
+        count: at most so many axes.
+        scale: divide all axes by one number, so that items have about unit length.
+    """
+    count = min(count, *table.shape)
+    if len(table) < 2 or not table.std(axis=0).any():  # nothing differs
+        return np.eye(table.shape[1] + 1, table.shape[1], dtype=np.float32)
+    fitted = PCA(count, svd_solver="full").fit(table)
+    axes = fitted.components_.T / (np.sqrt(fitted.explained_variance_.sum()) if scale else 1)  # (d, k)
+    return np.vstack([axes, fitted.mean_ @ axes]).astype(np.float32)
+
+
 class FusionRecommender(Recommender):
     """R = sigma(p_u . q_i + b_i) from fused items and from people's ratings of them; see ``TasteNetwork``.
 
@@ -34,21 +55,26 @@ class FusionRecommender(Recommender):
         units: length of F_fusion.
         hidden_units: length of the layer that people pass through.
         epochs, batch_size, learning_rate: of the Adam optimiser; a batch is so many people.
+        averaging: share that the running mean of the weights keeps at each step (.99: of about the last hundred steps);
+            the mean is what is used in the end. 0 for the last weights as they are. Polyak and Juditsky (1992),
+            Acceleration of stochastic approximation by averaging.
         l2: weight of the squared norm of the weights.
         dropout: share of the people's layer that is dropped in training.
-        drawn: share of the unrated items drawn for each person and step.
+        unrated_weight: of an item that a person has not rated, beside one that was liked.
         auxiliary_weight: of the losses of the modalities' own outputs ("mimo").
         modality_dropout: share of the items' modalities left out in training, so that the model learns to do without.
         identity_dropout: share of the items' own vectors left out, so that it learns to do with new items.
         absent: what stands for an absent modality: "zero" with a mask, "mean", or a "learned" vector.
         identity: give items vectors of their own; without, the model knows items by their content alone.
         scale: bring each modality to about unit length (see ``Preprocessor``); without, features enter as they are.
+        components: how many principal components of text, picture and sound are learned from (see
+            ``principal_axes``); 0 for the features themselves.
         seed: of initial weights and of all that is drawn or left out.
     """
 
     name = "fusion"
     needs_features = True
-    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"epochs": (80, 40)}
+    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"components": ((100, 30, 20), (0, 0, 0)), "epochs": (80, 40)}
 
     def __init__(
         self,
@@ -60,15 +86,17 @@ class FusionRecommender(Recommender):
         epochs: int = 80,
         batch_size: int = 128,
         learning_rate: float = 3e-3,
+        averaging: float = 0.99,
         l2: float = 2e-4,
         dropout: float = 0.5,
-        drawn: float = 0.1,
+        unrated_weight: float = 0.1,
         auxiliary_weight: float = 0.3,
         modality_dropout: float = 0.2,
         identity_dropout: float = 0.3,
         absent: str = "zero",
         identity: bool = True,
         scale: bool = True,
+        components: Sequence[int] = (100, 30, 20),
         seed: int = 0,
     ) -> None:
         settings = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
@@ -85,8 +113,13 @@ class FusionRecommender(Recommender):
             raise InputError(f"{self.name} takes a rating of 0 for none: give ratings above 0, of 1 to 5 say")
         fix_chance(options["seed"])
         self.preprocessor = Preprocessor.fit(features, train)
+        self.axes: dict[str, np.ndarray] = {}
         tables, present = self._inputs(features)
         self.known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        for name, table in tables.items():
+            if count := options["components"][MODALITIES.index(name)]:
+                self.axes[name] = principal_axes(table[self.known & features.mask(name)], count, options["scale"])
+        tables, present = self._inputs(features)
         self.history = train
         spread = float(train.rating.std())
         self.centre = np.array([train.rating.mean(), spread if spread > 1e-6 else 1], np.float32)  # (2,)
@@ -103,20 +136,21 @@ class FusionRecommender(Recommender):
             present,
             self.known,
             self.levels,
-            like=0.5 if implicit else LIKE_THRESHOLD,
             liking=0.0 if implicit else 1.0,
+            unrated_weight=options["unrated_weight"],
             auxiliary_weight=options["auxiliary_weight"],
             modality_dropout=options["modality_dropout"],
             identity_dropout=options["identity_dropout"],
             seed=options["seed"],
         )
-        trainer.compile(optimizer=keras.optimizers.Adam(options["learning_rate"]), jit_compile=False)
+        averaging = {"use_ema": True, "ema_momentum": options["averaging"]} if options["averaging"] else {}
+        trainer.compile(optimizer=keras.optimizers.Adam(options["learning_rate"], **averaging), jit_compile=False)
         # Variables that are first made while a step is traced are traced twice, and their graphs never freed.
         trainer.optimizer.build(trainer.trainable_variables)
         batches = TasteBatches(
             *self._ratings(train),
+            like=0.5 if implicit else LIKE_THRESHOLD,
             batch_size=options["batch_size"],
-            drawn=options["drawn"],
             rng=np.random.default_rng(options["seed"]),
         )
         trainer.fit(batches, epochs=options["epochs"], verbose=0, shuffle=False)
@@ -147,7 +181,9 @@ class FusionRecommender(Recommender):
     def _inputs(self, features: Features) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Tables (I, d_m) and which are present, (I, m), of the modalities learned from, in the canonical order."""
         made = self.preprocessor.tables(features, self.settings["scale"])
-        tables = {name: made[name] for name in MODALITIES if name in made}
+        tables = {name: made[name] for name in MODALITIES if name in made}  # each (I, d_m)
+        for name, axes in self.axes.items():
+            tables[name] = (tables[name] @ axes[:-1] - axes[-1]) * features.mask(name)[:, None]  # (I, k)
         columns = [MODALITIES.index(name) for name in tables]
         return tables, features.present[:, columns].astype(np.float32)
 
@@ -162,8 +198,9 @@ class FusionRecommender(Recommender):
 
     def _build(self, items: int) -> None:
         named = ("fusion", "embedding_size", "units", "hidden_units", "dropout", "l2", "absent", "identity")
+        sizes = self.preprocessor.sizes | {name: axes.shape[1] for name, axes in self.axes.items()}
         self.network = TasteNetwork(
-            sizes={name: self.preprocessor.sizes[name] for name in MODALITIES if name in self.preprocessor.sizes},
+            sizes={name: sizes[name] for name in MODALITIES if name in sizes},
             items=items,
             levels=len(self.levels),
             **{name: self.settings[name] for name in named},
@@ -214,7 +251,8 @@ class FusionRecommender(Recommender):
         rows = {name: getattr(self.history, name) for name in ("user", "item", "rating")}
         history = {f"history/{name}": value for name, value in rows.items()}
         own = {name: getattr(self, name) for name in ("people", "items", "bias", "known", "levels", "centre")}
-        return {**weights, **learned, **history, **own}
+        axes = {f"axes/{name}": value for name, value in self.axes.items()}
+        return {**weights, **learned, **history, **axes, **own}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Rebuild the network from ``state``; scores are the same to the bit."""
@@ -222,7 +260,7 @@ class FusionRecommender(Recommender):
         def part(prefix: str) -> dict[str, np.ndarray]:
             return {key.removeprefix(prefix): state[key] for key in sorted(state) if key.startswith(prefix)}
 
-        self.preprocessor = Preprocessor.restore(part("preprocessor/"))
+        self.preprocessor, self.axes = Preprocessor.restore(part("preprocessor/")), part("axes/")
         for name in ("people", "items", "bias", "known", "levels", "centre"):
             setattr(self, name, state[name])
         rows = part("history/")

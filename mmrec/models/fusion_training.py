@@ -14,7 +14,7 @@ class TasteTrainer(keras.Model):
     """The network over tables that do not change in training, with its loss; see ``TasteBatches``.
 
     Two questions are learned at once. Liking: for each held-back rating, whether it reaches each level. Choosing:
-    whether an item is a held-back like or a drawn item that the person has not rated.
+    whether an item is a held-back like or one that the person has not rated.
 
     Args:
         network: what is trained.
@@ -22,8 +22,8 @@ class TasteTrainer(keras.Model):
         present: (I, m).
         known: (I,) items with a training row.
         levels: (L,) ratings above the lowest, in rising order.
-        like: the rating from which on a rating is a like.
         liking: weight of the first question; 0 for implicit feedback.
+        unrated_weight: of an unrated item beside a held-back like.
         auxiliary_weight: weight of the same losses of each modality's own output ("mimo").
         modality_dropout: share of the items' modalities left out in each step.
         identity_dropout: share of the items' own vectors left out in each step.
@@ -38,16 +38,16 @@ class TasteTrainer(keras.Model):
         known: np.ndarray,
         levels: np.ndarray,
         *,
-        like: float,
         liking: float,
+        unrated_weight: float,
         auxiliary_weight: float,
         modality_dropout: float,
         identity_dropout: float,
         seed: int,
     ) -> None:
         super().__init__()
-        self.network, self.levels, self.like, self.liking = network, levels, like, liking
-        self.auxiliary_weight = auxiliary_weight
+        self.network, self.levels, self.liking = network, levels, liking
+        self.unrated_weight, self.auxiliary_weight = unrated_weight, auxiliary_weight
         self.constants = {name: ops.convert_to_tensor(table) for name, table in tables.items()}  # each (I, d_m)
         self.present = ops.convert_to_tensor(present, "float32")  # (I, m)
         self.known = ops.convert_to_tensor(known[:, None], "float32")  # (I, 1)
@@ -70,17 +70,13 @@ class TasteTrainer(keras.Model):
         z, q, b, auxiliary = self.network.items(self.constants, present, self.place, known)
         p = self.network.people(inputs["rated"], inputs["met"], z, training=training)  # (2, P, T d)
 
-        item, stars = inputs["item"], inputs["stars"]  # (B,), (B,)
         every = q[None] if auxiliary is None else ops.concatenate([q[None], auxiliary], axis=0)  # (1 + m, I, d)
-        person = ops.take(p, inputs["row"], axis=1)  # (2, B, d)
-        asked = ops.take(every, item, axis=1)  # (1 + m, B, d)
-        logits = ops.sum(person[None] * asked[:, None], axis=-1)  # (1 + m, 2, B)
-        logits = logits + ops.transpose(ops.take(b, item, axis=0))  # (1 + m, 2, B)
-        loss = self._loss(logits[0], stars, ops.ones_like(stars))
+        logits = ops.einsum("hpd,aid->ahpi", p, every) + ops.transpose(b)[:, None, :]  # (1 + m, 2, P, I)
+        loss = self._loss(logits[0], inputs, ops.ones_like(self.known[:, 0]))
         if auxiliary is None:
             return loss
-        here = ops.take(present, item, axis=0)  # (B, m) an output speaks of the items that have its modality
-        losses = [self._loss(logits[1 + at], stars, here[:, at]) for at in range(len(self.network.sizes))]
+        # an output speaks of the items that have its modality
+        losses = [self._loss(logits[1 + at], inputs, present[:, at]) for at in range(len(self.network.sizes))]
         return loss + self.auxiliary_weight * ops.mean(ops.stack(losses))
 
     def compute_loss(
@@ -89,41 +85,44 @@ class TasteTrainer(keras.Model):
         """What ``call`` gave, and the penalties."""
         return y_pred + ops.sum(ops.stack(self.losses)) if self.losses else y_pred
 
-    def _loss(self, logits: Any, stars: Any, weight: Any) -> Any:
-        """(2, B) logits -> binary cross-entropy of both questions, of pairs that count as ``weight`` (B,) says."""
-        like = ops.cast(stars >= self.like, "float32")  # (B,)
-        drawn = ops.cast(stars == 0, "float32")  # (B,)
-        chosen = _mean(_cross_entropy(like, logits[1]), (like + drawn) * weight)
+    def _loss(self, logits: Any, inputs: dict[str, Any], here: Any) -> Any:
+        """(2, P, I) logits -> binary cross-entropy of both questions, of items that count as ``here`` (I,) says."""
+        liked, unrated = inputs["liked"], inputs["unrated"]  # (P, I), (P, I)
+        chosen = _mean(_cross_entropy(liked, logits[1]), (liked + self.unrated_weight * unrated) * here)
         if not self.liking:
             return chosen
-        reached = ops.cast(stars >= self.levels[:, None], "float32")  # (L, B)
-        level = _cross_entropy(reached, logits[0] + self.network.cuts[:, None])  # (L, B)
-        return self.liking * _mean(ops.sum(level, axis=0), (1 - drawn) * weight) + chosen
+        row, item = inputs["row"], inputs["item"]  # (B,), (B,)
+        asked = ops.take(ops.reshape(logits[0], (-1,)), row * ops.shape(here)[0] + item)  # (B,)
+        reached = ops.cast(inputs["stars"] >= self.levels[:, None], "float32")  # (L, B)
+        level = _cross_entropy(reached, asked + self.network.cuts[:, None])  # (L, B)
+        return self.liking * _mean(ops.sum(level, axis=0), ops.take(here, item)) + chosen
 
 
 class TasteBatches(keras.utils.PyDataset):
-    """Some people at a time, with some of their ratings held back and some unrated items drawn, anew each epoch.
+    """Some people at a time, with some of their ratings held back, anew each epoch.
 
-    Each person keeps a share of the ratings, itself drawn from .3 to .95, and is asked about the others. The inputs
-    of a batch, for P people and B questions:
+    Each person keeps a share of the ratings, itself drawn from .3 to .95, and is asked about the others and about
+    what is unrated. The inputs of a batch, for P people and B held-back ratings:
         rated, met (P, I) float32: the kept ratings about 0, and 1 where there is one.
-        row, item (B,): whom and about what a question asks.
-        stars (B,) float32: the rating held back, or 0 for a drawn item.
+        row, item (B,): whom and about what a held-back rating is.
+        stars (B,) float32: that rating.
+        liked (P, I) float32: 1 for the held-back likes.
+        unrated (P, I) float32: 1 for the items that somebody rated and this person did not.
 
     Args:
         stars, rated: (U, I) sparse, ratings as given and about 0.
+        like: the rating from which on a rating is a like.
         batch_size: people a batch.
-        drawn: share of the items that somebody rated which are drawn for each person; those rated are left out.
         rng: source of all chance.
     """
 
-    def __init__(self, stars: Any, rated: Any, *, batch_size: int, drawn: float, rng: np.random.Generator) -> None:
+    def __init__(self, stars: Any, rated: Any, *, like: float, batch_size: int, rng: np.random.Generator) -> None:
         super().__init__()
-        self.stars, self.rated = stars, rated
-        self.batch_size, self.drawn, self.rng = batch_size, drawn, rng
+        self.stars, self.rated, self.like = stars, rated, like
+        self.batch_size, self.rng = batch_size, rng
         self.people = np.flatnonzero(np.diff(stars.indptr) > 1)
         # an item that nobody rated may be new: that it was not chosen says nothing
-        self.known = np.unique(stars.indices)
+        self.known = np.bincount(stars.indices, minlength=stars.shape[1]) > 0  # (I,)
         self.on_epoch_end()
 
     def on_epoch_end(self) -> None:
@@ -140,16 +139,13 @@ class TasteBatches(keras.utils.PyDataset):
         share = self.rng.uniform(0.3, 0.95, len(users))
         asked = self.rng.random(len(row)) >= share[row]
         met = (stars > 0).astype(np.float32).toarray()  # (P, I)
-        times = round(self.drawn * len(self.known))
-        drawn = self.known[self.rng.integers(0, len(self.known), (len(users), times))]  # (P, times)
-        who, what = np.nonzero(np.take_along_axis(met, drawn, axis=1) == 0)
-        inputs = {
-            "row": np.concatenate([row[asked], who]),
-            "item": np.concatenate([item[asked], drawn[who, what]]),
-            "stars": np.concatenate([stars.data[asked], np.zeros(len(who), np.float32)]),
-        }
-        met[row[asked], item[asked]] = rated[row[asked], item[asked]] = 0
-        return ({**inputs, "rated": rated, "met": met},)
+        unrated = ((met == 0) & self.known).astype(np.float32)  # (P, I)
+        row, item, given = row[asked], item[asked], stars.data[asked]
+        liked = np.zeros_like(met)
+        liked[row, item] = given >= self.like
+        met[row, item] = rated[row, item] = 0
+        questions = {"row": row, "item": item, "stars": given, "liked": liked, "unrated": unrated}
+        return ({**questions, "rated": rated, "met": met},)
 
 
 def _cross_entropy(label: Any, logit: Any) -> Any:
