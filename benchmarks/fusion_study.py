@@ -23,6 +23,7 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
+from mmrec.data.catalogue import MODALITIES
 from mmrec.data.split import Split, by_time
 from mmrec.data.twins import find_twins
 from mmrec.datasets import open_dataset
@@ -37,6 +38,7 @@ from mmrec.models.fusion import FusionRecommender
 from mmrec.models.fusion_network import FORMS, equal_units
 from mmrec.models.preprocessing import Preprocessor
 from mmrec.simulation.oracle import Oracle
+from mmrec.simulation.truth import Truth
 
 BASE = "network"
 BUDGET = 20_000
@@ -70,7 +72,7 @@ Row = tuple[Features, dict[str, Any]]
 def variants(name: str, features: Features, split: Split, catalogue: Any) -> dict[str, Row]:
     """Name of a row -> its features and settings."""
     found = Preprocessor.fit(features, split.train).sizes
-    kept = dict(zip(("text", "image", "audio"), FusionRecommender().settings["components"], strict=True))
+    kept = dict(zip(MODALITIES, FusionRecommender().settings["components"], strict=True))
     sizes = {modality: min(size, kept[modality]) for modality, size in found.items()}
     rows: dict[str, Row] = {
         form: (features, {"fusion": form, "units": equal_units(form, sizes, BUDGET)}) for form in FORMS
@@ -97,9 +99,22 @@ def variants(name: str, features: Features, split: Split, catalogue: Any) -> dic
     rows["no modality dropout"] = (features, {**base, "modality_dropout": 0.0})
     rows["all columns"] = (features, {**base, "components": [0, 0, 0]})
     rows["last weights"] = (features, {**base, "averaging": 0.0})
+    if (catalogue.folder / "truth.npz").is_file():
+        for form in ("network", "concatenation"):
+            rows[f"{form}, true factors"] = (true_factors(catalogue.folder, features), rows[form][1])
     for weight in (0.1, 1.0):
         rows[f"mimo, auxiliary weight {weight}"] = (features, {**rows["mimo"][1], "auxiliary_weight": weight})
     return rows
+
+
+def true_factors(folder: Path, features: Features) -> Features:
+    """What each modality shows of the truth, in place of its features: no encoder can tell more."""
+    truth = Truth.load(folder / "truth.npz")
+    blocks = {}
+    for name, visible in zip(MODALITIES, truth.visible, strict=True):
+        block = truth.items[:, visible].astype(np.float32)  # (I, D')
+        blocks[name] = block * features.mask(name)[:, None]
+    return Features(features.item_ids, blocks, features.present)
 
 
 @dataclass(frozen=True)
