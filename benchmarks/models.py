@@ -20,11 +20,12 @@ import numpy as np
 from mmrec.cache import cache_root
 from mmrec.datasets import open_dataset
 from mmrec.errors import MissingDataError
-from mmrec.evaluation.benchmark import benchmark, choose_models, summary_lines
+from mmrec.evaluation.benchmark import benchmark, choose_models
 from mmrec.evaluation.comparison import compare, share_of_oracle
 from mmrec.evaluation.layouts import Bundle, read_layout
 from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.record import save_record
+from mmrec.evaluation.verdict import summary_lines
 from mmrec.features import Features, extract
 from mmrec.models.fitting import fitter
 from mmrec.simulation.oracle import Oracle

@@ -51,14 +51,15 @@ LISTING_PICTURES = 10
 VGG16_PICTURES = 33
 MEMORY_ITEMS = (600, 6000)
 MEASURED = """
-import json, resource, sys, time
+import json, sys
 from mmrec.data.reader import read_catalogue
+from mmrec.evaluation.cost import PeakMemory, timed
 from mmrec.features import extract
-catalogue, start = read_catalogue(sys.argv[1]), time.perf_counter()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-extract(catalogue, folder=sys.argv[2])
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps({"peak_mb": peak, "before_mb": before, "seconds": time.perf_counter() - start}))
+with PeakMemory() as reading:
+    catalogue = read_catalogue(sys.argv[1])
+with PeakMemory() as extraction:
+    _, spent = timed(lambda: extract(catalogue, folder=sys.argv[2]))
+print(json.dumps({"peak_mb": extraction.peak_mb, "before_mb": reading.peak_mb, "seconds": round(spent, 1)}))
 """
 
 

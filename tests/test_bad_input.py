@@ -18,10 +18,11 @@ from mmrec import cli
 from mmrec.data.catalogue import MODALITIES, Interactions
 from mmrec.data.split import by_time
 from mmrec.errors import InputError
-from mmrec.evaluation import benchmark as module
-from mmrec.evaluation.benchmark import benchmark, choose_models, summary_lines
+from mmrec.evaluation import search as module
+from mmrec.evaluation.benchmark import benchmark, choose_models
 from mmrec.evaluation.layouts import Bundle, read_layout
 from mmrec.evaluation.protocol import evaluate
+from mmrec.evaluation.verdict import summary_lines
 from mmrec.features.table import Features
 from mmrec.models import REGISTRY, make_model, model_class
 

@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix, vstack
 
 from mmrec.data.catalogue import Interactions
 from mmrec.data.split import Split, by_time
-from mmrec.evaluation import benchmark as module
+from mmrec.evaluation import search as module
 from mmrec.evaluation.benchmark import benchmark
 from mmrec.evaluation.layouts import Bundle
 from mmrec.features.table import Features

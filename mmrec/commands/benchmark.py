@@ -43,8 +43,9 @@ def command(
 ) -> None:
     """Measure models on the data in FOLDER; settings are chosen on validation, the test is read once."""
     from mmrec.data.split import CASES
-    from mmrec.evaluation.benchmark import benchmark, choose_models, summary_lines
+    from mmrec.evaluation.benchmark import benchmark, choose_models
     from mmrec.evaluation.layouts import read_layout
+    from mmrec.evaluation.verdict import summary_lines
 
     wanted = [case.strip() for case in cases.split(",") if case.strip()]
     if unknown := [case for case in wanted if case not in CASES]:

@@ -1,30 +1,27 @@
 """Models side by side under the evaluation contract, with every run kept as soon as it is done."""
 
 import json
-import threading
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 from tqdm import tqdm
 
 from mmrec.cache import code_hash, versions
 from mmrec.data.split import Split
 from mmrec.errors import InputError
+from mmrec.evaluation.cost import timed
 from mmrec.evaluation.layouts import Bundle
 from mmrec.evaluation.protocol import Evaluation, evaluate
 from mmrec.evaluation.record import commit
-from mmrec.evaluation.statistics import bootstrap_interval, holm, paired_test
+from mmrec.evaluation.search import CRITERION, Fitted, choose_settings, fit_once, make
+from mmrec.evaluation.statistics import bootstrap_interval
+from mmrec.evaluation.verdict import verdict
 from mmrec.files import sha256_json, write_json
 from mmrec.models import REGISTRY, model_class
 from mmrec.models.base import Recommender
 
-CRITERION = "ndcg@20"
-"""What settings and the winner are chosen by, on validation."""
 COLD_SHARE = 0.1
 BUDGET_SECONDS = 240.0
 """For the search of all models' settings together."""
@@ -48,18 +45,6 @@ def choose_models(names: str, bundle: Bundle) -> list[str]:
     if not chosen:
         raise InputError("--models names no model")
     return chosen
-
-
-@dataclass
-class Fitted:
-    """A fitted model, what it cost, and how it does on validation."""
-
-    model: Recommender
-    seed: int
-    settings: dict[str, Any]
-    seconds: float
-    peak_mb: float
-    validation: dict[str, float]
 
 
 def benchmark(
@@ -129,7 +114,7 @@ def benchmark(
             try:
                 if name not in result["search"]:
                     share = left / (len(to_search) - to_search.index(name))
-                    (kept, log), seconds = _timed(lambda: _search(bundle, name, _members(name, result), share))  # noqa: B023
+                    (kept, log), seconds = timed(lambda: choose_settings(bundle, name, _members(name, result), share))  # noqa: B023
                     left = max(left - max(seconds - log[0]["seconds"], 0.0), 0.0)
                     result["search"][name] = {"chosen": kept.settings, "log": log}
                 if (name, seed) not in done:
@@ -145,7 +130,7 @@ def benchmark(
             if out is not None:
                 write_json(out, _clean(result))
     bar.close()
-    result |= _verdict(result["runs"])
+    result |= verdict(result["runs"])
     if out is not None:
         write_json(out, _clean(result))
     return _clean(result)
@@ -166,20 +151,6 @@ def _earlier(out: Path | None, plan: str) -> dict[str, Any] | None:
     return None
 
 
-def fit_once(bundle: Bundle, name: str, seed: int, settings: dict[str, Any]) -> Fitted:
-    """Fit a model on the training rows and measure it on validation."""
-    split, model = bundle.split(), _make(name, seed, settings)
-    with PeakMemory() as memory:
-        _, seconds = _timed(lambda: model.fit(split.train, bundle.features))
-        validation = evaluate(model, split, on="validation").summary
-    return Fitted(model, seed, settings, seconds, memory.peak_mb, validation)
-
-
-def _make(name: str, seed: int, settings: dict[str, Any]) -> Recommender:
-    kind = model_class(name)
-    return kind(**({"seed": seed} if "seed" in kind.parameters() else {}), **settings)
-
-
 def _without_chance(name: str, runs: list[dict[str, Any]]) -> dict[str, Any] | None:
     """A finished run of a model in which nothing is drawn: every seed gives it."""
     if "seed" in model_class(name).parameters():
@@ -196,42 +167,9 @@ def _members(name: str, result: dict[str, Any]) -> dict[str, Any]:
     return {"member_settings": found}
 
 
-def _search(bundle: Bundle, name: str, given: dict[str, Any], budget: float) -> tuple[Fitted, list[dict[str, Any]]]:
-    """The best of the settings that could be tried within the budget, and the log of all that were tried."""
-    started = time.monotonic()
-
-    def attempt(settings: dict[str, Any]) -> Fitted:
-        fitted = fit_once(bundle, name, 0, {**given, **settings})
-        log.append({"settings": settings, CRITERION: fitted.validation.get(CRITERION), "seconds": fitted.seconds})
-        return fitted
-
-    def reached(fitted: Fitted) -> float:
-        value = fitted.validation.get(CRITERION, float("nan"))
-        return -1.0 if np.isnan(value) else value
-
-    log: list[dict[str, Any]] = []
-    grid = model_class(name).grid
-    chosen = {setting: values[0] for setting, values in grid.items()} if budget > 0 else {}
-    best = attempt(chosen)
-    for setting, values in grid.items():
-        for value in values[1:]:
-            spent = time.monotonic() - started
-            if spent + spent / len(log) > budget:
-                return best, log
-            try:
-                tried = attempt({**chosen, setting: value})
-            except InputError as error:  # these values do not suit the data; the others are still good
-                log.append({"settings": {**chosen, setting: value}, CRITERION: None, "error": str(error)})
-                continue
-            if reached(tried) > reached(best):
-                best = tried
-        chosen = {**chosen, setting: best.settings[setting]}
-    return best, log
-
-
 def _run(bundle: Bundle, name: str, fitted: Fitted, cases: Sequence[str], refit: bool) -> dict[str, Any]:
     split = bundle.split()
-    measured, score_seconds = _timed(lambda: _measured(fitted.model, split))
+    measured, score_seconds = timed(lambda: _measured(fitted.model, split))
     run = {
         "model": name,
         "seed": fitted.seed,
@@ -244,12 +182,12 @@ def _run(bundle: Bundle, name: str, fitted: Fitted, cases: Sequence[str], refit:
     }
     if refit:
         joined = split.joined()
-        again = _make(name, fitted.seed, fitted.settings).fit(joined.train, bundle.features)
+        again = make(name, fitted.seed, fitted.settings).fit(joined.train, bundle.features)
         run["refit"] = _measured(again, joined)
     cold_cases = [case for case in cases if case != "warm"]
     if cold_cases:
         cold: Split = bundle.split(seed=fitted.seed, cold_items=COLD_SHARE, cold_users=COLD_SHARE)
-        again = _make(name, fitted.seed, fitted.settings).fit(cold.train, bundle.features)
+        again = make(name, fitted.seed, fitted.settings).fit(cold.train, bundle.features)
         for case in cold_cases:
             run[case.replace("-", "_")] = evaluate(again, cold, case).summary
     return run
@@ -271,68 +209,6 @@ def _intervals(test: Evaluation) -> dict[str, list[float]]:
     }
 
 
-def _verdict(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """The model that is best on validation, and how it does on test against each other one, Holm-corrected."""
-    good = [run for run in runs if "error" not in run and run["test_per_user"]]
-    names = dict.fromkeys(run["model"] for run in good)
-    if not names:
-        return {"winner": None, "tests": {}}
-    reached = {
-        name: np.mean([run["validation"].get(CRITERION, -1.0) for run in good if run["model"] == name])
-        for name in names
-    }
-    winner = max(reached, key=reached.__getitem__)
-    verdict = {"winner": winner, "tests": _tests(winner, good)}
-    if all("refit" in run for run in good):
-        verdict["tests_refit"] = _tests(winner, [{"model": run["model"], **run["refit"]} for run in good])
-    return verdict
-
-
-def _tests(winner: str, runs: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Other model -> difference in NDCG@20 from the winner, and its p."""
-    per_user = {
-        name: np.mean([run["test_per_user"] for run in runs if run["model"] == name], axis=0)
-        for name in dict.fromkeys(run["model"] for run in runs)
-    }
-    found = {
-        other: paired_test(per_user[winner], per_user[other], np.random.default_rng(0))
-        for other in per_user
-        if other != winner
-    }
-    adjusted = holm({other: p for other, (_, p) in found.items()})
-    return {other: {"difference": gap, "p": p, "p_holm": adjusted[other]} for other, (gap, p) in found.items()}
-
-
-def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
-    started = time.perf_counter()
-    return work(), time.perf_counter() - started
-
-
-class PeakMemory:
-    """The largest resident memory of this process while the block runs, in MB, looked at 50 times a second.
-
-    The operating system's own peak never falls again, so that a small model after a large one would inherit it.
-    """
-
-    peak_mb: float = 0.0
-
-    def __enter__(self) -> "PeakMemory":
-        self._process, self._done = psutil.Process(), threading.Event()
-        self._watcher = threading.Thread(target=self._watch, daemon=True)
-        self._watcher.start()
-        return self
-
-    def _watch(self) -> None:
-        while True:
-            self.peak_mb = max(self.peak_mb, round(self._process.memory_info().rss / 2**20, 1))
-            if self._done.wait(0.02):
-                return
-
-    def __exit__(self, *error: object) -> None:
-        self._done.set()
-        self._watcher.join()
-
-
 def _clean(value: Any) -> Any:
     """NaN as None, so that the result is JSON for every reader."""
     if isinstance(value, dict):
@@ -340,42 +216,3 @@ def _clean(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_clean(part) for part in value]
     return None if isinstance(value, float) and np.isnan(value) else value
-
-
-def summary_lines(result: dict[str, Any]) -> list[str]:
-    """A line a model: test figures with their 95% intervals over users, and how the winner on validation compares.
-
-    The interval of several seeds is the mean of theirs. A second table is of the last fit on train and validation,
-    where there is one.
-    """
-    lines = _table(result["runs"], result["tests"], result["winner"])
-    if "tests_refit" in result:
-        again = [{**run, **run["refit"]} if "error" not in run else run for run in result["runs"]]
-        lines += ["", "fitted once more, on train and validation:"]
-        lines += _table(again, result["tests_refit"], result["winner"])
-    if result["winner"]:
-        lines.append(f"best on validation: {result['winner']} (p: paired test of its N@20 on test against each other)")
-    return lines
-
-
-def _table(every: list[dict[str, Any]], tests: dict[str, Any], winner: str | None) -> list[str]:
-    lines = [f"{'model':22s} {'R@20':>21s} {'N@20':>21s} {'AUC':>6s} {'fit s':>7s} {'p (Holm)':>9s}"]
-    for name in dict.fromkeys(run["model"] for run in every):
-        runs = [run for run in every if run["model"] == name]
-        good = [run for run in runs if "error" not in run]
-        if not good:
-            lines.append(f"{name:22s} failed: {runs[0]['error']}")
-            continue
-        cells = [_cell(good, metric) for metric in ("recall@20", "ndcg@20")]
-        auc = np.mean([np.nan if run["test"]["auc"] is None else run["test"]["auc"] for run in good])
-        seconds = np.mean([run["fit_seconds"] for run in good])
-        p = f"{tests[name]['p_holm']:.4f}" if name in tests else "best" if name == winner else ""
-        lines.append(f"{name:22s} {cells[0]:>21s} {cells[1]:>21s} {auc:6.3f} {seconds:7.1f} {p:>9s}")
-    return lines
-
-
-def _cell(runs: list[dict[str, Any]], metric: str) -> str:
-    if any(metric not in run["test"] for run in runs):
-        return "-"
-    low, high = np.mean([run["intervals"][metric] for run in runs], axis=0)
-    return f"{np.mean([run['test'][metric] for run in runs]):.4f} [{low:.3f}, {high:.3f}]"
