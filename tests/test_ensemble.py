@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
+from scipy.stats import rankdata
 
 from mmrec.errors import InputError
 from mmrec.models import make_model
@@ -46,10 +47,16 @@ def test_gain_of_many_likes_against_a_loop():
     expected = []
     for row in range(30):
         free = scores[row][~seen[row]]
-        gains = [1 / np.log2(2 + (free > scores[row, item]).sum()) for item in np.flatnonzero(liked[row])]
+        places = {item: rankdata(-free)[free == scores[row, item]][0] for item in np.flatnonzero(liked[row])}
+        gains = [1 / np.log2(1 + place) for place in places.values()]
         expected += [np.mean(gains)] if gains else []
     assert liked.sum() > 256
     assert discounted_gain(scores, csr_matrix(liked), csr_matrix(seen)) == pytest.approx(np.mean(expected))
+
+
+def test_what_scores_all_alike_gains_no_more_than_chance():
+    liked, seen = csr_matrix(np.eye(8, 40)), csr_matrix((8, 40))
+    assert discounted_gain(np.zeros((8, 40)), liked, seen) == pytest.approx(1 / np.log2(1 + 20.5))
 
 
 def test_the_member_that_knows_is_heard(interactions):

@@ -329,9 +329,15 @@ def test_command_line(monkeypatch, tmp_path):
     assert result.exit_code == 0
     assert "image: 11 of 12 items" in result.output
     assert np.load(tmp_path / "out/text_feat.npy").shape[0] == 12
-    for pair in ("image", "smell=x", "image="):
+    for wrong in ("image", "smell=x", "image="):
         with pytest.raises(InputError, match="MODALITY=NAME"):
-            CliRunner().invoke(features_command, [str(folder), "--encoder", pair], catch_exceptions=False)
+            CliRunner().invoke(features_command, [str(folder), "--encoder", wrong], catch_exceptions=False)
+    bare = CliRunner().invoke(features_command, [str(folder), "--encoder", "mfcc"], catch_exceptions=False)
+    assert "audio: " in bare.output
+    assert "(mfcc)" in bare.output
+    both = ["--encoder", "mfcc", "--encoder", "audio=mel"]
+    with pytest.raises(InputError, match="choose one"):
+        CliRunner().invoke(features_command, [str(folder), *both], catch_exceptions=False)
     with pytest.raises(InputError, match="choose from"):
         CliRunner().invoke(features_command, [str(folder), "--encoder", "audio=x"], catch_exceptions=False)
 

@@ -72,10 +72,23 @@ def test_resemblance_in_blocks_is_the_same(monkeypatch):
     np.testing.assert_array_equal(resemblance(known, known, 3, own=True).toarray(), whole)
 
 
+CONTENT = np.random.default_rng(6).normal(size=(9, 5)).astype(np.float32)
+
+
 def network(dropout: float = 0.0) -> GraphNetwork:
     liked, alike, known = random_graph()
     made = GraphNetwork(
-        liked, alike, known, embedding_size=3, layers=2, content=0.6, temperature=0.3, dropout=dropout, seed=0
+        liked,
+        alike,
+        CONTENT,
+        known,
+        embedding_size=3,
+        layers=2,
+        content=0.6,
+        temperature=0.3,
+        dropout=dropout,
+        identity_dropout=dropout,
+        seed=0,
     )
     rng = np.random.default_rng(4)
     made.set_weights([rng.normal(size=weight.shape) for weight in made.weights])
@@ -85,13 +98,13 @@ def network(dropout: float = 0.0) -> GraphNetwork:
 def dense_scores(made: GraphNetwork) -> np.ndarray:
     """(7, 9): scores by powers of the adjacency matrix of people and items together."""
     liked, alike, known = random_graph()
-    people, items, bias = (np.asarray(weight, float) for weight in made.get_weights())
+    people, items, projection, bias = (np.asarray(weight, float) for weight in made.get_weights())
     graph = np.zeros((16, 16))
     graph[:7, 7:] = liked.toarray()
     graph += graph.T
     degree = np.maximum(graph.sum(axis=1), 1e-12)
     graph /= np.sqrt(np.outer(degree, degree))
-    start = np.vstack([people, items * known[:, None]])
+    start = np.vstack([people, items * known[:, None] + CONTENT @ projection])
     mean = sum(np.linalg.matrix_power(graph, power) @ start for power in range(3)) / 3
     p, q = mean[:7], mean[7:]
     q = q + 0.6 * alike.toarray() @ start[7:]

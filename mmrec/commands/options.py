@@ -14,8 +14,8 @@ from mmrec.models.base import Recommender
 encoder_option = click.option(
     "--encoder",
     multiple=True,
-    metavar="MODALITY=NAME",
-    help="Encoder for a modality, e.g. image=conv. May be repeated.",
+    metavar="[MODALITY=]NAME",
+    help="Encoder for a modality, e.g. image=conv, or lite0, which is of pictures alone. May be repeated.",
 )
 drop_faulty_option = click.option(
     "--drop-faulty", is_flag=True, help="Go on without the faulty rows, and say what was left out."
@@ -34,6 +34,29 @@ def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
         if not equals or not key or not value:
             raise click.UsageError(f"expected NAME=VALUE, got {pair!r}")
         parsed[key] = value
+    return parsed
+
+
+def parse_encoders(given: Iterable[str]) -> dict[str, str]:
+    """``("image=conv", "musicnn")`` as modality -> name of its encoder.
+
+    Raises:
+        InputError: no such modality or encoder, or two encoders for one modality.
+    """
+    from mmrec.features.encoders import REGISTRY, make_encoder
+
+    parsed: dict[str, str] = {}
+    for one in given:
+        modality, equals, name = one.partition("=")
+        if not equals:
+            modality = next((modality for modality, encoders in REGISTRY.items() if one in encoders), "")
+            name = one
+        if modality not in REGISTRY or not name:
+            known = "; ".join(f"{modality}: {', '.join(sorted(encoders))}" for modality, encoders in REGISTRY.items())
+            raise InputError(f"--encoder {one!r}: write NAME or MODALITY=NAME ({known})")
+        if parsed.setdefault(modality, name) != name:
+            raise InputError(f"--encoder: both {parsed[modality]} and {name} for {modality}; choose one")
+        make_encoder(modality, name)  # a misspelt name is refused before anything is read
     return parsed
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from mmrec.commands.options import drop_faulty_option, encoder_option, parse_pairs, parse_settings
+from mmrec.commands.options import drop_faulty_option, encoder_option, parse_encoders, parse_settings
 
 
 @click.command("train")
@@ -65,8 +65,8 @@ def _train(
         settings.setdefault("seed", seed)
     if out.exists() and any(out.iterdir()) and not (out / "model.json").is_file():
         raise click.UsageError(f"{out} is not empty and holds no model: choose another --out")
+    encoders = parse_encoders(encoder)
     catalogue = load_catalogue(folder, drop_faulty)
-    encoders = parse_pairs(encoder)
     features = extract(catalogue, encoders or None, progress=True) if kind.needs_features else None
     click.echo(f"fitting {name} on {len(catalogue.interactions):,} interactions", err=True)
     model = kind(**settings).fit(catalogue.interactions, features)

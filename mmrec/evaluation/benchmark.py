@@ -15,7 +15,7 @@ from mmrec.evaluation.cost import timed
 from mmrec.evaluation.layouts import Bundle
 from mmrec.evaluation.protocol import Evaluation, evaluate
 from mmrec.evaluation.record import commit
-from mmrec.evaluation.search import CRITERION, Fitted, choose_settings, fit_once, make
+from mmrec.evaluation.search import CRITERION, Fitted, choose_settings, fit_once, make, tries_of
 from mmrec.evaluation.statistics import bootstrap_interval
 from mmrec.evaluation.verdict import verdict
 from mmrec.files import sha256_json, write_json
@@ -63,10 +63,10 @@ def benchmark(
 
     Settings are chosen once a model, with the first seed, by NDCG@20 on validation: the defaults first, then the
     values of the model's ``grid``, one setting after the other. ``budget_seconds`` is shared out among the models
-    still to be searched; the defaults are tried in any case. An ensemble gets the settings chosen for its members,
-    if they stand before it. A model without chance is fitted once. One failing model does not lose the results of
-    the others. Runs that ``out`` already holds for the same data, options and code are not repeated; a file of
-    other ones is set aside as ``NAME.earlier.json``.
+    still to be searched, by how many values they have to try; the defaults are tried in any case. An ensemble gets the
+    settings chosen for its members, if they stand before it. A model without chance is fitted once. One failing model
+    does not lose the results of the others. Runs that ``out`` already holds for the same data, options and code are not
+    repeated; a file of other ones is set aside as ``NAME.earlier.json``.
 
     Args:
         bundle: the data.
@@ -113,7 +113,8 @@ def benchmark(
             bar.set_postfix_str(name)
             try:
                 if name not in result["search"]:
-                    share = left / (len(to_search) - to_search.index(name))
+                    tries = [tries_of(other) for other in to_search[to_search.index(name) :]]
+                    share = left * tries[0] / max(sum(tries), 1)
                     (kept, log), seconds = timed(lambda: choose_settings(bundle, name, _members(name, result), share))  # noqa: B023
                     left = max(left - max(seconds - log[0]["seconds"], 0.0), 0.0)
                     result["search"][name] = {"chosen": kept.settings, "log": log}

@@ -1,6 +1,7 @@
 """The choice of a model's settings, on validation rows alone."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from mmrec.models.base import Recommender
 
 CRITERION = "ndcg@20"
 """What settings and the winner are chosen by, on validation."""
+MOST_VALUES = 8
+"""Of one setting that are tried at most."""
 
 
 @dataclass
@@ -44,10 +47,18 @@ def make(name: str, seed: int, settings: dict[str, Any]) -> Recommender:
     return kind(**({"seed": seed} if "seed" in kind.parameters() else {}), **settings)
 
 
+def tries_of(name: str) -> int:
+    """How many values beside its defaults a model's ``grid`` has."""
+    return sum(len(values) - 1 for values in model_class(name).grid.values())
+
+
 def choose_settings(
     bundle: Bundle, name: str, given: dict[str, Any], budget: float
 ) -> tuple[Fitted, list[dict[str, Any]]]:
     """Fit a model with its defaults, then with the values of its ``grid``, one setting after the other.
+
+    Of a setting that the model calls open-ended, the best value is no end of those tried unless ``MOST_VALUES`` were:
+    data that are far denser or sparser than those the grid was made for lie beyond it.
 
     Args:
         bundle: the data.
@@ -70,20 +81,38 @@ def choose_settings(
         return -1.0 if np.isnan(value) else value
 
     log: list[dict[str, Any]] = []
-    grid = model_class(name).grid
-    chosen = {setting: values[0] for setting, values in grid.items()} if budget > 0 else {}
+    kind = model_class(name)
+    chosen = {setting: values[0] for setting, values in kind.grid.items()} if budget > 0 else {}
     best = attempt(chosen)
-    for setting, values in grid.items():
-        for value in values[1:]:
+    for setting, values in kind.grid.items():
+        tried, waiting = [values[0]], list(values[1:])
+        while waiting:
             spent = time.monotonic() - started
             if spent + spent / len(log) > budget:
                 return best, log
+            value = waiting.pop(0)
+            tried.append(value)
             try:
-                tried = attempt({**chosen, setting: value})
+                fitted = attempt({**chosen, setting: value})
             except InputError as error:  # these values do not suit the data; the others are still good
                 log.append({"settings": {**chosen, setting: value}, CRITERION: None, "error": str(error)})
                 continue
-            if reached(tried) > reached(best):
-                best = tried
+            if reached(fitted) > reached(best):
+                best = fitted
+            if not waiting and setting in kind.open_ended:
+                waiting = beyond(tried, best.settings[setting])
         chosen = {**chosen, setting: best.settings[setting]}
     return best, log
+
+
+def beyond(tried: Sequence[float], best: float) -> list[float]:
+    """The next value in the same ratio where the best of those tried is the least or the largest; else none.
+
+    Args:
+        tried: at least one number; zeros are no part of the row.
+        best: one of them.
+    """
+    row = sorted({value for value in tried if value > 0})
+    if len(row) < 2 or best not in (row[0], row[-1]) or len(tried) >= MOST_VALUES:
+        return []
+    return [row[0] ** 2 / row[1] if best == row[0] else row[-1] ** 2 / row[-2]]

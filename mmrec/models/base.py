@@ -26,7 +26,8 @@ class Recommender(ABC):
         needs_features: whether ``fit`` reads item features.
         needs_time: whether ``fit`` reads when things were rated.
         needs_ratings: whether ``fit`` reads how well things were liked, not only what was used.
-        grid: setting -> values that may be tried, on validation alone.
+        grid: setting -> values that may be tried, on validation alone; the first is the default.
+        open_ended: numbers of the grid that may be tried beyond its ends, in the ratio of the last two.
     """
 
     name: ClassVar[str]
@@ -34,6 +35,7 @@ class Recommender(ABC):
     needs_time: ClassVar[bool] = False
     needs_ratings: ClassVar[bool] = False
     grid: ClassVar[dict[str, tuple[Any, ...]]] = {}
+    open_ended: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, **settings: Any) -> None:
         self.settings = settings

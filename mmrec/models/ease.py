@@ -27,6 +27,7 @@ class EASE(ItemToItem):
 
     name = "ease"
     grid: ClassVar[dict[str, tuple[Any, ...]]] = {"l2": (200.0, 50.0, 100.0, 400.0)}
+    open_ended = ("l2",)
 
     def __init__(self, l2: float = 200.0) -> None:
         super().__init__(l2=l2)
@@ -57,6 +58,7 @@ class FeatureEASE(ItemToItem):
         "content": (20.0, 50.0, 5.0),
         "dislike": (0.25, 0.5, 0.0),
     }
+    open_ended = ("l2", "content")
 
     def __init__(
         self,

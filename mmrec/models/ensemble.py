@@ -21,7 +21,16 @@ from mmrec.features.table import Features
 from mmrec.models import make_model, model_class
 from mmrec.models.base import Recommender
 
-MEMBERS = ("ease-features", "graph-filter-features", "ease", "graph-filter", "item-knn", "mf", "graph-network")
+MEMBERS = (
+    "ease-features",
+    "graph-filter-features",
+    "ease",
+    "graph-filter",
+    "item-knn",
+    "mf",
+    "two-towers",
+    "graph-network",
+)
 """Members unless others are asked for: different in kind, and each fitted in seconds."""
 _RANK_OFFSET = 60  # as in Cormack et al.
 _TOP = 10  # places that count about alike
@@ -182,7 +191,9 @@ def choose_weights(
 
 
 def discounted_gain(scores: np.ndarray, likes: csr_matrix, seen: csr_matrix) -> float:
-    """Mean over the people with a like of 1 / log2(1 + rank) over each one's likes; ranks are among unseen items.
+    """Mean over the people with a like of 1 / log2(1 + rank) over each one's likes.
+
+    Ranks are among unseen items; equal scores share their mean rank.
 
     Args:
         scores: (P, I).
@@ -195,7 +206,9 @@ def discounted_gain(scores: np.ndarray, likes: csr_matrix, seen: csr_matrix) -> 
     rank = np.ones(len(people))  # (n,)
     for at in range(0, len(people), _LIKES):
         one, other = people[at : at + _LIKES], items[at : at + _LIKES]
-        rank[at : at + _LIKES] += (hidden[one] > hidden[one, other][:, None]).sum(axis=1)
+        own = hidden[one, other][:, None]
+        tied = (hidden[one] == own).sum(axis=1) - 1  # else a member that scores few items would seem to rank the rest
+        rank[at : at + _LIKES] += (hidden[one] > own).sum(axis=1) + tied / 2
     count = np.bincount(people, minlength=len(scores))  # (P,)
     gain = np.bincount(people, 1 / np.log2(1 + rank), minlength=len(scores))
     return float((gain[count > 0] / count[count > 0]).mean())

@@ -33,6 +33,7 @@ class MatrixFactorisation(Recommender):
         "l2": (30.0, 10.0, 60.0),
         "alpha": (8.0, 2.0, 20.0),
     }
+    open_ended = ("l2", "alpha")
 
     def __init__(
         self, embedding_size: int = 32, alpha: float = 8.0, l2: float = 30.0, epochs: int = 15, seed: int = 0

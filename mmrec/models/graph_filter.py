@@ -33,9 +33,10 @@ class GraphFilter(ItemToItem):
     grid: ClassVar[dict[str, tuple[Any, ...]]] = {
         "l2": (0.2, 0.1, 0.05, 0.4),
         "recency": (20.0, 0.0, 60.0),
-        "popularity": (0.25, 0.0),
+        "popularity": (0.25, 0.0, 0.5),
         "dislike": (0.5, 0.0),
     }
+    open_ended: ClassVar[tuple[str, ...]] = ("l2",)
 
     def __init__(self, l2: float = 0.2, popularity: float = 0.25, dislike: float = 0.5, recency: float = 20.0) -> None:
         super().__init__(l2=l2, popularity=popularity, dislike=dislike, recency=recency)
@@ -75,6 +76,7 @@ class FeatureGraphFilter(GraphFilter):
     name = "graph-filter-features"
     needs_features = True
     grid: ClassVar[dict[str, tuple[Any, ...]]] = {**GraphFilter.grid, "content": (0.5, 0.2, 1.0)}
+    open_ended = ("l2", "content")
 
     def __init__(
         self,

@@ -25,19 +25,22 @@ from mmrec.models.networks import fix_chance
 class GraphNetwork(LossNetwork):
     """People and items as means over the layers of a light graph convolution, and the loss of a batch.
 
-    With A the normalised likes (U, I): P_0 and Q_0 are learned, P_k+1 = A Q_k, Q_k+1 = A' P_k, and p and q are the
-    means over k = 0 .. layers. With S the resemblance of the items, frozen, q becomes q + content S Q_0. The score is
+    With A the normalised likes (U, I): P_0 = E is learned and Q_0 = E' + Z W is what the items are and what their
+    content Z says, P_k+1 = A Q_k, Q_k+1 = A' P_k, and p and q are the means over k = 0 .. layers. With S the
+    resemblance of the items, frozen, q becomes q + content S Q_0. The score is
     unit(p_u) . unit(q_i) / temperature + b_i.
 
     Args:
         liked: (U, I) sparse.
         alike: S, (I, I) sparse.
-        known: (I,) items with a training row: the others have Q_0 = 0.
+        z: Z, (I, F) features.
+        known: (I,) items with a training row: of the others content alone counts, E' is 0.
         embedding_size: d.
         layers: how many steps away likes reach.
         content: weight of S.
         temperature: what cosines are divided by.
         dropout: share of p dropped in training.
+        identity_dropout: share of the items of a step whose E' counts as 0, so that W learns without them.
         seed: of what is dropped.
     """
 
@@ -45,6 +48,7 @@ class GraphNetwork(LossNetwork):
         self,
         liked: csr_matrix,
         alike: csr_matrix,
+        z: np.ndarray,
         known: np.ndarray,
         *,
         embedding_size: int,
@@ -52,23 +56,31 @@ class GraphNetwork(LossNetwork):
         content: float,
         temperature: float,
         dropout: float,
+        identity_dropout: float,
         seed: int,
     ) -> None:
         super().__init__()
         graph = normalised(liked)
         self.to_people, self.to_items, self.to_alike = Spread(graph), Spread(csr_matrix(graph.T)), Spread(alike)
+        self.z = ops.convert_to_tensor(z)  # (I, F)
         self.known = ops.convert_to_tensor(known[:, None], "float32")  # (I, 1)
-        self.reach, self.content, self.temperature, self.dropout = layers, content, temperature, dropout
+        self.reach, self.content, self.temperature = layers, content, temperature
+        self.dropout, self.identity_dropout = dropout, identity_dropout
         self.chance = keras.random.SeedGenerator(seed)
         users, items = liked.shape
         for name, count in (("people", users), ("items", items)):
             setattr(self, name, self.add_weight(shape=(count, embedding_size), initializer=normal(0.1), name=name))
+        self.w = self.add_weight(shape=(z.shape[1], embedding_size), initializer=normal(0.2), name="projection")
         self.b = self.add_weight(shape=(items,), initializer="zeros", name="bias")
         self.built = True
 
-    def convolve(self) -> tuple[Any, Any]:
+    def first(self, own: Any) -> Any:
+        """Q_0 (I, d), from own (I, 1), 1 where E' counts."""
+        return self.items * own + ops.matmul(self.z, self.w)
+
+    def convolve(self, own: Any) -> tuple[Any, Any]:
         """p (U, d) and q (I, d) of the likes alone."""
-        p, q = self.people + 0.0, self.items * self.known  # (U, d), (I, d)
+        p, q = self.people + 0.0, self.first(own)  # (U, d), (I, d)
         people, items = [p], [q]
         for _ in range(self.reach):
             p, q = self.to_people(q), self.to_items(p)
@@ -76,14 +88,19 @@ class GraphNetwork(LossNetwork):
             items.append(q)
         return ops.mean(ops.stack(people), axis=0), ops.mean(ops.stack(items), axis=0)
 
-    def vectors(self) -> tuple[Any, Any]:
+    def vectors(self, own: Any = None) -> tuple[Any, Any]:
         """p / temperature (U, d) and q (I, d), rows of p and q scaled to length 1."""
-        p, q = self.convolve()
-        return unit(p) / self.temperature, unit(q + self.content * self.to_alike(self.items * self.known))
+        own = self.known if own is None else own  # (I, 1)
+        p, q = self.convolve(own)
+        return unit(p) / self.temperature, unit(q + self.content * self.to_alike(self.first(own)))
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
         """What ``Blocks`` gives -> the mean of -log softmax of the likes among the items of the block."""
-        p, q = self.vectors()
+        own = self.known  # (I, 1)
+        if training and self.identity_dropout:
+            stay = keras.random.uniform(ops.shape(own), seed=self.chance) >= self.identity_dropout
+            own = own * ops.cast(stay, "float32")
+        p, q = self.vectors(own)
         p, q = ops.take(p, inputs["user"], axis=0), ops.take(q, inputs["item"], axis=0)  # (P, d), (C, d)
         if training and self.dropout:
             p = keras.random.dropout(p, self.dropout, seed=self.chance)
@@ -139,8 +156,8 @@ class GraphRecommender(ContentDotProduct):
     The loss is a softmax over items with cosines (Wu et al.), not the pairwise one of He et al.: each step asks for all
     likes of thousands of people, so that some dozens of steps do, however long one propagation takes.
 
-    A user without a training like is the average user; an item that nobody rated is what the items that resemble it
-    are.
+    A user without a training like is the average user; an item that nobody rated is what its content and the items that
+    resemble it say.
 
     Args:
         embedding_size: d.
@@ -152,13 +169,20 @@ class GraphRecommender(ContentDotProduct):
         learning_rate: of the optimiser.
         temperature: what cosines are divided by.
         dropout: share of people's vectors that is dropped in training.
+        identity_dropout: share of the items' own vectors that is left out in a step.
         components: most columns that a modality keeps; see ``Reduction``.
         seed: of initial vectors, blocks and what is dropped.
     """
 
     name = "graph-network"
-    learned = ("known_content", "known_items")
-    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"content": (0.5, 0.0), "layers": (3, 2)}
+    learned = ("projection", "known_content", "known_items")
+    grid: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "temperature": (0.2, 0.3),
+        "dropout": (0.0, 0.5),
+        "content": (0.5, 1.0, 0.0),
+        "layers": (3, 2),
+    }
+    open_ended = ("temperature",)
 
     def __init__(
         self,
@@ -172,6 +196,7 @@ class GraphRecommender(ContentDotProduct):
         learning_rate: float = 0.02,
         temperature: float = 0.2,
         dropout: float = 0.0,
+        identity_dropout: float = 0.3,
         components: int = 128,
         seed: int = 0,
     ) -> None:
@@ -185,8 +210,8 @@ class GraphRecommender(ContentDotProduct):
         known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
         parts = self.reduction.parts(z)
         alike = self._graph(parts, known)
-        named = ("embedding_size", "layers", "content", "temperature", "dropout", "seed")
-        network = GraphNetwork(liked, alike, known, **{name: options[name] for name in named})
+        named = ("embedding_size", "layers", "content", "temperature", "dropout", "identity_dropout", "seed")
+        network = GraphNetwork(liked, alike, z, known, **{name: options[name] for name in named})
         sizes = {name: options[name] for name in ("steps", "batch_size", "candidates")}
         blocks = Blocks(liked, known, rng=np.random.default_rng(options["seed"]), **sizes)
         network.learn(blocks, epochs=1, learning_rate=options["learning_rate"])
@@ -207,10 +232,13 @@ class GraphRecommender(ContentDotProduct):
         self.items = ops.convert_to_numpy(q)  # (I, d)
         self.new_bias = self._settle(ops.convert_to_numpy(p), ops.convert_to_numpy(network.b), train)
         known = np.unique(train.item)
-        self.known_content, self.known_items = z[known], ops.convert_to_numpy(network.items)[known]  # (K, F), (K, d)
+        self.known_content = z[known]  # (K, F)
+        self.known_items = ops.convert_to_numpy(network.first(network.known))[known]  # (K, d)
+        self.projection = ops.convert_to_numpy(network.w)  # (F, d)
 
     def _new_items(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         asked, known = self.reduction.parts(z), self.reduction.parts(self.known_content)
         alike = resemblance(asked, known, self.settings["neighbours"])  # (n, K)
-        q = ops.convert_to_numpy(unit(self.settings["content"] * (alike @ self.known_items)))  # (n, d)
+        own = z @ self.projection / (1 + self.settings["layers"])  # (n, d): no like adds to the mean over the layers
+        q = ops.convert_to_numpy(unit(own + self.settings["content"] * (alike @ self.known_items)))  # (n, d)
         return q.astype(np.float32), np.full(len(z), self.new_bias, np.float32)

@@ -24,6 +24,7 @@ class ItemKNN(ItemToItem):
 
     name = "item-knn"
     grid: ClassVar[dict[str, tuple[Any, ...]]] = {"neighbours": (100, 25, 400), "shrinkage": (10.0, 0.0, 50.0)}
+    open_ended = ("shrinkage",)
 
     def __init__(self, neighbours: int = 100, shrinkage: float = 10.0) -> None:
         super().__init__(neighbours=neighbours, shrinkage=shrinkage)

@@ -21,6 +21,8 @@ from mmrec.models.networks import fix_chance
 KEPT = (0.3, 0.95)
 """The share of a person's likes that the tower sees in training is drawn from this range; it is asked for the rest."""
 USERS_AT_ONCE = 1024
+MOST_STEPS = 32
+"""Batches an epoch: where there are more people, a batch is larger, so that time grows with the people alone."""
 
 
 class Towers(LossNetwork):
@@ -157,7 +159,8 @@ class TwoTowers(ContentDotProduct):
 
     Args:
         embedding_size: d.
-        epochs, batch_size, learning_rate: of the Adam optimiser; a batch is so many people.
+        epochs, batch_size, learning_rate: of the Adam optimiser; a batch is so many people, or more where
+            there are many (``MOST_STEPS``).
         l2: weight of the squared vectors.
         temperature: what cosines are divided by.
         dropout: share of people's vectors that is dropped in training.
@@ -167,7 +170,8 @@ class TwoTowers(ContentDotProduct):
     """
 
     name = "two-towers"
-    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"temperature": (0.2, 0.15), "dropout": (0.3, 0.5)}
+    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"temperature": (0.2, 0.3), "dropout": (0.3, 0.5)}
+    open_ended = ("temperature",)
 
     def __init__(
         self,
@@ -190,15 +194,16 @@ class TwoTowers(ContentDotProduct):
         fix_chance(options["seed"])
         liked = train.likes().matrix().tocsr()  # (U, I)
         known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        batch_size = max(options["batch_size"], -(-train.users // MOST_STEPS))
         named = ("embedding_size", "temperature", "dropout", "identity_dropout", "l2", "seed")
         network = Towers(
             train.users,
             z,
             known,
-            log_draw_of(liked, options["batch_size"]),
+            log_draw_of(liked, batch_size),
             **{name: options[name] for name in named},
         )
-        batches = HeldBack(liked, batch_size=options["batch_size"], rng=np.random.default_rng(options["seed"]))
+        batches = HeldBack(liked, batch_size=batch_size, rng=np.random.default_rng(options["seed"]))
         network.learn(batches, epochs=options["epochs"], learning_rate=options["learning_rate"])
         self._keep(network, liked, train)
 
