@@ -81,6 +81,15 @@ def test_stacked_is_a_weighted_sum_of_log_ranks(interactions, features):
     assert model.scores(np.arange(3)) == pytest.approx(expected, rel=1e-5)
 
 
+def test_new_people_are_ranked_by_the_members_that_can(interactions):
+    liked = csr_matrix(np.eye(3, interactions.items, dtype=np.float32))
+    model = make_model("rank-fusion", members=("ease", "popularity", "mf")).fit(interactions)
+    alone = [make_model(name).fit(interactions).fold_in(liked) for name in ("ease", "mf")]
+    assert model.fold_in(liked) == pytest.approx(sum(1 / (60 + rankdata(-one, axis=1)) for one in alone), rel=1e-6)
+    with pytest.raises(InputError, match="none of popularity"):
+        make_model("rank-fusion", members=("popularity",)).fit(interactions).fold_in(liked)
+
+
 def test_settings_of_members_reach_them(interactions):
     given = {"ease": {"l2": 3.0}}
     model = make_model("rank-fusion", members=["ease", "popularity"], member_settings=given).fit(interactions)

@@ -164,6 +164,25 @@ def test_new_items_score_as_the_same_items_that_nobody_rated(interactions, featu
     np.testing.assert_allclose(model.scores(np.array([4]))[0], model.scores(others).mean(axis=0), atol=1e-4)
 
 
+def test_a_new_person_is_the_mean_over_layers_without_a_vector_of_their_own():
+    train, _, features = planted()
+    model = GraphRecommender(**SMALL).fit(train, features)
+    liked = train.likes().matrix().tocsr()
+    items = np.flatnonzero(liked[5].toarray())
+    counts = np.asarray(liked.sum(axis=0)).ravel()
+    p = sum(model.heard[item] for item in items)
+    expected = model.items @ p / np.linalg.norm(p) / model.settings["temperature"] + model.bias
+    np.testing.assert_allclose(model.fold_in(liked[5])[0], expected, rtol=1e-3, atol=1e-4)
+    # one step over the graph, by hand: without further layers a person is the mean of Q_0
+    flat = GraphRecommender(**SMALL, layers=1).fit(train, features)
+    np.testing.assert_allclose(
+        flat.heard[flat.items.any(axis=1)],
+        (flat.known_items / np.sqrt(np.maximum(counts, 1))[np.unique(train.item)][:, None]),
+        rtol=1e-4,
+        atol=1e-6,
+    )
+
+
 def test_same_seed_same_bits_and_saving(interactions, features):
     train = implicit(interactions)
     users = np.arange(6)

@@ -59,3 +59,8 @@ def test_new_people_are_folded_in(interactions):
     model = make_model("ease").fit(interactions)
     liked = interactions.likes().matrix()
     assert np.array_equal(model.fold_in(liked[:4]), model.scores(np.arange(4)))
+
+
+def test_weights_lie_by_rows(interactions):
+    for name in ("ease", "graph-filter", "item-knn"):
+        assert make_model(name).fit(interactions).weights.flags.c_contiguous

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from mmrec.data.catalogue import Interactions
 from mmrec.errors import InputError
@@ -14,7 +15,7 @@ def make(name):
     """A model that is fitted in a moment."""
     settings = {key: value for key, value in QUICK.items() if key in model_class(name).parameters()}
     if name in ("rank-fusion", "stacked"):
-        settings["member_settings"] = {"graph-network": {"steps": 4}}
+        settings["member_settings"] = {"graph-network": {"steps": 4}, "two-towers": {"epochs": 2}}
     return make_model(name, **settings)
 
 
@@ -38,6 +39,20 @@ def test_contract(name, interactions, features, tmp_path):
     assert np.array_equal(load_model(tmp_path / "m").scores(users), scores)
     again = make(name).fit(train, features).scores(users)
     assert np.array_equal(again, scores)  # same seed, same scores
+
+
+@pytest.mark.parametrize("name", [name for name in REGISTRY if hasattr(model_class(name), "fold_in")])
+def test_new_people(name, interactions, features, tmp_path):
+    model = make(name).fit(interactions, features)
+    liked = csr_matrix((np.ones(4, np.float32), ([0, 0, 1, 2], [1, 5, 7, 1])), (3, interactions.items))
+    scores = model.fold_in(liked)
+    assert scores.shape == (3, interactions.items)
+    assert scores.dtype == np.float32
+    assert np.isfinite(scores).all()
+    assert model.fold_in(liked[[1]])[0] == pytest.approx(scores[1], abs=1e-5)  # nobody depends on who else asks
+    assert not np.array_equal(scores[0], scores[1])
+    model.save(tmp_path / "m")
+    assert np.array_equal(load_model(tmp_path / "m").fold_in(liked), scores)
 
 
 @pytest.mark.parametrize("name", REGISTRY)
@@ -81,6 +96,8 @@ def test_factorisation_is_at_a_fixed_point_of_its_loss(interactions):
     least = loss(users)
     rng = np.random.default_rng(0)
     assert all(loss(users + 0.01 * rng.normal(size=users.shape)) > least - 1e-3 for _ in range(5))
+    # at the fixed point a person who comes anew with the same likes is the same person
+    assert model.fold_in(interactions.likes().matrix()) == pytest.approx(users @ items.T, abs=1e-2)
 
 
 def test_popularity_counts_likes(interactions):

@@ -52,3 +52,14 @@ def test_useless_modalities_weigh_alike():
     _, train = planted(np.random.default_rng(2))
     opposite = {"image": -np.ones((60, 60)), "audio": -np.ones((60, 60))}
     assert modality_weights(opposite, train) == {"image": 0.5, "audio": 0.5}
+
+
+def test_the_same_data_give_the_same_array_until_they_are_gone(interactions, features):
+    train = interactions.take(interactions.item < 30)
+    first = content_similarity(features, train)
+    assert content_similarity(features, train) is first
+    assert not first.flags.writeable
+    expected = first.copy()
+    assert content_similarity(features, interactions) is not first
+    del train
+    assert content_similarity(features, interactions.take(interactions.item < 30)) == pytest.approx(expected)

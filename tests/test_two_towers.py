@@ -106,6 +106,15 @@ def test_the_unknown_get_sensible_scores(interactions, features):
     np.testing.assert_allclose(model.scores(np.array([4]))[0], model.scores(others).mean(axis=0), atol=1e-4)
 
 
+def test_a_new_person_is_known_by_their_likes_alone(interactions, features):
+    train = implicit(interactions)
+    model = TwoTowers(**SMALL).fit(train, features)
+    liked = train.matrix().tocsr()[2]
+    p = model.heard[liked.indices].sum(axis=0)
+    expected = model.items @ (p / np.linalg.norm(p)) / model.settings["temperature"] + model.bias
+    np.testing.assert_allclose(model.fold_in(liked)[0], expected, rtol=1e-4, atol=1e-4)
+
+
 def test_same_seed_same_bits_and_saving(interactions, features):
     train = implicit(interactions)
     users = np.arange(6)

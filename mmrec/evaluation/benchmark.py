@@ -33,7 +33,7 @@ def choose_models(names: str, bundle: Bundle) -> list[str]:
     Raises:
         InputError: an unknown name, or a model that needs what the data lack.
     """
-    train = bundle.split().train
+    train = bundle.warm.train
     lacking = {name: model_class(name).lacks(train, bundle.features) for name in REGISTRY}
     if names == "all":
         return [name for name, lack in lacking.items() if not lack]
@@ -169,7 +169,7 @@ def _members(name: str, result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _run(bundle: Bundle, name: str, fitted: Fitted, cases: Sequence[str], refit: bool) -> dict[str, Any]:
-    split = bundle.split()
+    split = bundle.warm
     measured, score_seconds = timed(lambda: _measured(fitted.model, split))
     run = {
         "model": name,

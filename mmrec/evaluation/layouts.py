@@ -6,6 +6,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,11 @@ class Bundle:
     fingerprint: str
     part: np.ndarray | None = None
     twins: Sequence[Sequence[int]] = ()
+
+    @cached_property
+    def warm(self) -> Split:
+        """The split with nobody and nothing cold; always the same object."""
+        return self.split()
 
     def split(self, seed: int = 0, cold_items: float = 0.0, cold_users: float = 0.0) -> Split:
         """The given split, or one by time where none is given.

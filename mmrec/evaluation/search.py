@@ -34,7 +34,7 @@ class Fitted:
 
 def fit_once(bundle: Bundle, name: str, seed: int, settings: dict[str, Any]) -> Fitted:
     """Fit a model on the training rows and measure it on validation."""
-    split, model = bundle.split(), make(name, seed, settings)
+    split, model = bundle.warm, make(name, seed, settings)
     with PeakMemory() as memory:
         _, seconds = timed(lambda: model.fit(split.train, bundle.features))
         validation = evaluate(model, split, on="validation").summary

@@ -80,8 +80,22 @@ class RankFusion(Recommender):
 
     def scores(self, users: np.ndarray) -> np.ndarray:
         """(B, I) float32: fused ranks; equal scores share their mean rank."""
-        fused = sum(1 / (_RANK_OFFSET + rankdata(-member.scores(users), axis=1)) for member in self.members.values())
-        return np.asarray(fused, np.float32)
+        return self._fuse({name: member.scores(users) for name, member in self.members.items()})
+
+    def fold_in(self, liked: csr_matrix) -> np.ndarray:
+        """(B, I) float32: scores for people who were not there in training, from what they like, (B, I) sparse.
+
+        Raises:
+            InputError: no member can take in new people; those that cannot are not heard.
+        """
+        able = {name: member.fold_in(liked) for name, member in self.members.items() if hasattr(member, "fold_in")}
+        if not able:
+            raise InputError(f"{self.name}: none of {', '.join(self.members)} can take in new people")
+        return self._fuse(able)
+
+    def _fuse(self, scores: dict[str, np.ndarray]) -> np.ndarray:
+        """Member -> its scores (B, I) -> (B, I) float32."""
+        return np.asarray(sum(1 / (_RANK_OFFSET + rankdata(-own, axis=1)) for own in scores.values()), np.float32)
 
     def state(self) -> dict[str, np.ndarray]:
         """What each member learned, under its name."""
@@ -140,10 +154,10 @@ class Stacked(RankFusion):
         self.weights = np.array([counts[name] for name in self.settings["members"]])
         self.members = self._fitted(train, features)
 
-    def scores(self, users: np.ndarray) -> np.ndarray:
-        """(B, I) float32."""
-        members = zip(self.weights, self.members.values(), strict=True)
-        return np.asarray(sum(weight * log_rank(member.scores(users)) for weight, member in members), np.float32)
+    def _fuse(self, scores: dict[str, np.ndarray]) -> np.ndarray:
+        """Member -> its scores (B, I) -> (B, I) float32."""
+        weights = dict(zip(self.members, self.weights, strict=True))
+        return np.asarray(sum(weights[name] * log_rank(own) for name, own in scores.items()), np.float32)
 
     def state(self) -> dict[str, np.ndarray]:
         """What each member learned, and the weights."""

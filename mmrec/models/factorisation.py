@@ -63,6 +63,13 @@ class MatrixFactorisation(Recommender):
         """(B, I): p_u . q_i; zero for a user or an item without a training like."""
         return self.users[users] @ self.items.T
 
+    def fold_in(self, liked: csr_matrix) -> np.ndarray:
+        """(B, I) float32: scores for people who were not there in training, from what they like, (B, I) sparse.
+
+        Their p is solved for with the items as they are.
+        """
+        return (self._solve(liked.tocsr(), self.items) @ self.items.T).astype(np.float32)
+
     def state(self) -> dict[str, np.ndarray]:
         """Both factor matrices."""
         return {"users": self.users, "items": self.items}

@@ -79,19 +79,19 @@ class GraphNetwork(LossNetwork):
         return self.items * own + ops.matmul(self.z, self.w)
 
     def convolve(self, own: Any) -> tuple[Any, Any]:
-        """p (U, d) and q (I, d) of the likes alone."""
+        """P_k and Q_k, k = 0 .. layers, of the likes alone: (layers + 1, U, d) and (layers + 1, I, d)."""
         p, q = self.people + 0.0, self.first(own)  # (U, d), (I, d)
         people, items = [p], [q]
         for _ in range(self.reach):
             p, q = self.to_people(q), self.to_items(p)
             people.append(p)
             items.append(q)
-        return ops.mean(ops.stack(people), axis=0), ops.mean(ops.stack(items), axis=0)
+        return ops.stack(people), ops.stack(items)
 
     def vectors(self, own: Any = None) -> tuple[Any, Any]:
         """p / temperature (U, d) and q (I, d), rows of p and q scaled to length 1."""
         own = self.known if own is None else own  # (I, 1)
-        p, q = self.convolve(own)
+        p, q = (ops.mean(layers, axis=0) for layers in self.convolve(own))  # (U, d), (I, d)
         return unit(p) / self.temperature, unit(q + self.content * self.to_alike(self.first(own)))
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
@@ -175,7 +175,7 @@ class GraphRecommender(ContentDotProduct):
     """
 
     name = "graph-network"
-    learned = ("projection", "known_content", "known_items")
+    learned = ("projection", "known_content", "known_items", "heard")
     grid: ClassVar[dict[str, tuple[Any, ...]]] = {
         "temperature": (0.2, 0.3),
         "dropout": (0.0, 0.5),
@@ -235,6 +235,17 @@ class GraphRecommender(ContentDotProduct):
         self.known_content = z[known]  # (K, F)
         self.known_items = ops.convert_to_numpy(network.first(network.known))[known]  # (K, d)
         self.projection = ops.convert_to_numpy(network.w)  # (F, d)
+        layers = ops.convert_to_numpy(network.convolve(network.known)[1])[:-1]  # (layers, I, d)
+        likes = np.maximum(np.bincount(train.likes().item, minlength=train.items), 1)  # (I,)
+        self.heard = layers.sum(axis=0) / np.sqrt(likes)[:, None]  # (I, d)
+
+    def fold_in(self, liked: csr_matrix) -> np.ndarray:
+        """(B, I) float32: scores for people who were not there in training, from what they like, (B, I) sparse.
+
+        Such a person has no vector of their own, E = 0, and is what the liked items say.
+        """
+        p = ops.convert_to_numpy(unit(liked @ self.heard)) / self.settings["temperature"]  # (B, d)
+        return (p @ self.items.T + self.bias).astype(np.float32)
 
     def _new_items(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         asked, known = self.reduction.parts(z), self.reduction.parts(self.known_content)

@@ -25,7 +25,8 @@ class ItemToItem(Recommender):
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
         self._read(train)
-        self.weights = self._item_weights(train, features).astype(np.float32)  # (I, I)
+        # by rows: LAPACK leaves it by columns, and SciPy would then copy all of it for each block of people
+        self.weights = self._item_weights(train, features).astype(np.float32, order="C")  # (I, I)
 
     def _read(self, ratings: Interactions) -> None:
         """X (U, I), as it is learned from and as it is scored."""

@@ -3,6 +3,8 @@
 Reference: Cristianini, Shawe-Taylor, Elisseeff and Kandola (2001), On kernel-target alignment, NeurIPS.
 """
 
+import weakref
+
 import numpy as np
 from scipy.optimize import nnls
 from sklearn.preprocessing import normalize
@@ -50,11 +52,32 @@ def modality_weights(similarities: dict[str, np.ndarray], train: Interactions) -
     return dict(zip(similarities, shares.tolist(), strict=True))
 
 
+_latest: dict[tuple[int, int], np.ndarray] = {}
+"""What ``content_similarity`` gave last, for the features and rows that it was made of as long as these live."""
+
+
 def content_similarity(features: Features, train: Interactions) -> np.ndarray:
-    """(I, I) float32: the modalities' similarities, weighed by ``modality_weights``; a positive semidefinite matrix."""
+    """(I, I) float32: the modalities' similarities, weighed by ``modality_weights``; a positive semidefinite matrix.
+
+    It depends on no setting, so that a search over settings asks for the same one again and again: the last is kept.
+
+    Returns:
+        An array that is not to be written to.
+    """
+    key = id(features), id(train)
+    if key not in _latest:
+        _latest.clear()
+        _latest[key] = _mixed(features, train)
+        for part in (features, train):  # an id may be given anew to what comes after it
+            weakref.finalize(part, _latest.pop, key, None)
+    return _latest[key]
+
+
+def _mixed(features: Features, train: Interactions) -> np.ndarray:
     similarities = modality_similarities(features, train)
     shares = modality_weights(similarities, train)
     mixed = np.zeros((len(features.item_ids),) * 2, np.float32)
     for name, similarity in similarities.items():
         mixed += shares[name] * similarity
+    mixed.flags.writeable = False
     return mixed

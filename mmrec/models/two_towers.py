@@ -73,10 +73,14 @@ class Towers(LossNetwork):
         q = rows_of(self.e_item, rows) * own + ops.matmul(ops.take(self.z, rows, axis=0), self.w)
         return unit(q)
 
+    def history(self) -> Any:
+        """V' z_i + h_i, what each item says of who likes it: (I, d)."""
+        return ops.matmul(self.z, self.v) + self.h * self.known
+
     def person(self, user: Any, kept: Any, training: bool = False) -> Any:
         """Indices (P,) and liked items kept (P, I) -> p (P, d)."""
         count = ops.maximum(ops.sum(kept, axis=1, keepdims=True), 1.0)  # (P, 1)
-        pooled = ops.matmul(kept, ops.matmul(self.z, self.v) + self.h * self.known) / count  # (P, d)
+        pooled = ops.matmul(kept, self.history()) / count  # (P, d)
         e = rows_of(self.e_user, user)  # (P, d)
         p = e + pooled
         if training and self.dropout:
@@ -170,6 +174,7 @@ class TwoTowers(ContentDotProduct):
     """
 
     name = "two-towers"
+    learned = ("projection", "content_bias", "heard")
     grid: ClassVar[dict[str, tuple[Any, ...]]] = {"temperature": (0.2, 0.3), "dropout": (0.3, 0.5)}
     open_ended = ("temperature",)
 
@@ -216,7 +221,16 @@ class TwoTowers(ContentDotProduct):
         people = np.concatenate([ops.convert_to_numpy(part) for part in parts]) / self.settings["temperature"]  # (U, d)
         self.new_bias = self._settle(people.astype(np.float32), ops.convert_to_numpy(network.b), train)
         self.projection = ops.convert_to_numpy(network.w)
+        self.heard = ops.convert_to_numpy(network.history())  # (I, d)
         self.content_bias = np.zeros(len(self.projection), np.float32)
+
+    def fold_in(self, liked: csr_matrix) -> np.ndarray:
+        """(B, I) float32: scores for people who were not there in training, from what they like, (B, I) sparse.
+
+        Such a person has no vector of their own, e = 0.
+        """
+        p = ops.convert_to_numpy(unit(liked @ self.heard)) / self.settings["temperature"]  # (B, d)
+        return (p @ self.items.T + self.bias).astype(np.float32)
 
     def _new_items(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         q, b = super()._new_items(z)
