@@ -112,6 +112,12 @@ def main() -> None:
     result = benchmark(bundle, models, seeds=options.seeds, refit=options.refit, out=keep, progress=True)
     print("\n".join(summary_lines(result)))
     results: dict[str, Any] = {"winner": result["winner"], "models": condense(result), "data": result["data"]}
+    results["wall seconds"] = result["wall_seconds"]
+    results["search"] = {
+        name: [{**entry, "seconds": round(entry["seconds"], 1)} for entry in found["log"] if "seconds" in entry]
+        for name, found in result["search"].items()
+        if len(found["log"]) > 1
+    }
     if options.dataset == "embedded":
         oracle = Oracle(open_dataset("embedded").folder).fit(bundle.interactions)
         results["oracle"] = {"auc": evaluate(oracle, bundle.split()).summary["auc"]}

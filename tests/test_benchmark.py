@@ -176,6 +176,7 @@ def test_last_fit_on_train_and_validation(bundle):
 def test_ensemble_gets_the_settings_chosen_for_its_members(bundle):
     result = benchmark(bundle, ["ease", "item-knn", "rank-fusion"], seeds=1)
     members = result["runs"][-1]["settings"]["member_settings"]
+    assert result["wall_seconds"] > 0
     assert members == {name: result["search"][name]["chosen"] for name in ("ease", "item-knn")}
 
 

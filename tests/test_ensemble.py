@@ -90,6 +90,18 @@ def test_new_people_are_ranked_by_the_members_that_can(interactions):
         make_model("rank-fusion", members=("popularity",)).fit(interactions).fold_in(liked)
 
 
+def test_members_that_were_fitted_before_are_not_fitted_again(interactions):
+    fitted = {"ease": make_model("ease", l2=3.0).fit(interactions), "mf": make_model("mf").fit(interactions)}
+    given = {"members": ("ease", "mf"), "member_settings": {"ease": {"l2": 3.0}}}
+    model = make_model("rank-fusion", **given).adopt(fitted).fit(interactions)
+    assert model.members == fitted
+    other = make_model("rank-fusion", members=("ease", "mf"), seed=1).adopt(fitted).fit(interactions)
+    assert other.members["ease"].settings["l2"] != 3.0
+    assert other.members["mf"] is not fitted["mf"]  # of another seed
+    alone = make_model("rank-fusion", **given).fit(interactions)
+    assert np.array_equal(alone.scores(np.arange(9)), model.scores(np.arange(9)))
+
+
 def test_settings_of_members_reach_them(interactions):
     given = {"ease": {"l2": 3.0}}
     model = make_model("rank-fusion", members=["ease", "popularity"], member_settings=given).fit(interactions)

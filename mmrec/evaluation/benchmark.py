@@ -1,6 +1,7 @@
 """Models side by side under the evaluation contract, with every run kept as soon as it is done."""
 
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from mmrec.evaluation.verdict import verdict
 from mmrec.files import sha256_json, write_json
 from mmrec.models import REGISTRY, model_class
 from mmrec.models.base import Recommender
+from mmrec.models.ensemble import MEMBERS
 
 COLD_SHARE = 0.1
 BUDGET_SECONDS = 240.0
@@ -64,9 +66,10 @@ def benchmark(
     Settings are chosen once a model, with the first seed, by NDCG@20 on validation: the defaults first, then the
     values of the model's ``grid``, one setting after the other. ``budget_seconds`` is shared out among the models
     still to be searched, by how many values they have to try; the defaults are tried in any case. An ensemble gets the
-    settings chosen for its members, if they stand before it. A model without chance is fitted once. One failing model
-    does not lose the results of the others. Runs that ``out`` already holds for the same data, options and code are not
-    repeated; a file of other ones is set aside as ``NAME.earlier.json``.
+    settings chosen for its members, if they stand before it, and the fitted members themselves: its seconds are without
+    theirs. A model without chance is fitted once. One failing model does not lose the results of the others. Runs that
+    ``out`` already holds for the same data, options and code are not repeated; a file of other ones is set aside as
+    ``NAME.earlier.json``.
 
     Args:
         bundle: the data.
@@ -82,9 +85,10 @@ def benchmark(
         progress: show a bar.
 
     Returns:
-        ``{"runs": [...], "search": {...}, "winner": name, "tests": {...}, "data": {...}, "versions": {...}}``. A run
-        holds ``test_per_user``, its NDCG@20 of each measured user, for tests; ``tests`` are those of the winner. With
-        ``refit``, the key "refit" of a run holds the same of the second fit, and ``tests_refit`` its tests.
+        ``{"runs": [...], "search": {...}, "winner": name, "tests": {...}, "wall_seconds": ..., "data": {...},
+        "versions": {...}}``. A run holds ``test_per_user``, its NDCG@20 of each measured user, for tests; ``tests``
+        are those of the winner. With ``refit``, the key "refit" of a run holds the same of the second fit, and
+        ``tests_refit`` its tests.
     """
     plan = {"data": bundle.fingerprint, "cases": list(cases), "refit": refit, "search": search}
     plan |= {"budget": budget_seconds}
@@ -106,6 +110,8 @@ def benchmark(
     result["runs"] = [run for run in result["runs"] if "error" not in run]
     done = {(run["model"], run["seed"]) for run in result["runs"]}
     left, to_search = budget_seconds if search else 0.0, [name for name in models if name not in result["search"]]
+    members: dict[int, dict[str, Recommender]] = {seed: {} for seed in range(seeds)}  # fitted, for ensembles to come
+    started, spent = time.monotonic(), result.get("wall_seconds", 0.0)
     bar = tqdm(total=len(models) * seeds, desc="runs", disable=None if progress else True)
     for name in models:
         kept: Fitted | None = None  # the fit of the search that won, which is the run of its seed
@@ -115,19 +121,25 @@ def benchmark(
                 if name not in result["search"]:
                     tries = [tries_of(other) for other in to_search[to_search.index(name) :]]
                     share = left * tries[0] / max(sum(tries), 1)
-                    (kept, log), seconds = timed(lambda: choose_settings(bundle, name, _members(name, result), share))  # noqa: B023
-                    left = max(left - max(seconds - log[0]["seconds"], 0.0), 0.0)
+                    begun = time.monotonic()
+                    kept, log = choose_settings(bundle, name, _members(name, result), share, members[0])
+                    left = max(left - max(time.monotonic() - begun - log[0]["seconds"], 0.0), 0.0)
                     result["search"][name] = {"chosen": kept.settings, "log": log}
                 if (name, seed) not in done:
                     run = None if set(cases) - {"warm"} else _without_chance(name, result["runs"])
                     if run is None:
                         fitted = kept if kept is not None and kept.seed == seed else None
-                        fitted = fitted or fit_once(bundle, name, seed, result["search"][name]["chosen"])
+                        chosen = result["search"][name]["chosen"]
+                        fitted = fitted or fit_once(bundle, name, seed, chosen, members[seed])
+                        if name in MEMBERS:
+                            alike = [seed] if "seed" in fitted.model.settings else list(members)
+                            members |= {one: {**members[one], name: fitted.model} for one in alike}
                         run = _run(bundle, name, fitted, cases, refit)
                     result["runs"].append({**run, "seed": seed})
             except Exception as error:  # whatever one model does, the others' results are kept
                 result["runs"].append({"model": name, "seed": seed, "error": f"{type(error).__name__}: {error}"})
             bar.update()
+            result["wall_seconds"] = round(spent + time.monotonic() - started, 1)
             if out is not None:
                 write_json(out, _clean(result))
     bar.close()

@@ -1,7 +1,7 @@
 """The choice of a model's settings, on validation rows alone."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from mmrec.evaluation.layouts import Bundle
 from mmrec.evaluation.protocol import evaluate
 from mmrec.models import model_class
 from mmrec.models.base import Recommender
+from mmrec.models.ensemble import RankFusion
 
 CRITERION = "ndcg@20"
 """What settings and the winner are chosen by, on validation."""
@@ -32,9 +33,21 @@ class Fitted:
     validation: dict[str, float]
 
 
-def fit_once(bundle: Bundle, name: str, seed: int, settings: dict[str, Any]) -> Fitted:
-    """Fit a model on the training rows and measure it on validation."""
+def fit_once(
+    bundle: Bundle, name: str, seed: int, settings: dict[str, Any], fitted: Mapping[str, Recommender] | None = None
+) -> Fitted:
+    """Fit a model on the training rows and measure it on validation.
+
+    Args:
+        bundle: the data.
+        name: the model.
+        seed: of what is drawn in it.
+        settings: that differ from its defaults.
+        fitted: name -> models of this seed that an ensemble need not fit again.
+    """
     split, model = bundle.warm, make(name, seed, settings)
+    if isinstance(model, RankFusion):
+        model.adopt(fitted or {})
     with PeakMemory() as memory:
         _, seconds = timed(lambda: model.fit(split.train, bundle.features))
         validation = evaluate(model, split, on="validation").summary
@@ -53,7 +66,11 @@ def tries_of(name: str) -> int:
 
 
 def choose_settings(
-    bundle: Bundle, name: str, given: dict[str, Any], budget: float
+    bundle: Bundle,
+    name: str,
+    given: dict[str, Any],
+    budget: float,
+    fitted: Mapping[str, Recommender] | None = None,
 ) -> tuple[Fitted, list[dict[str, Any]]]:
     """Fit a model with its defaults, then with the values of its ``grid``, one setting after the other.
 
@@ -65,6 +82,7 @@ def choose_settings(
         name: the model.
         given: settings that stay.
         budget: seconds; the defaults are tried in any case, and nothing else if it is 0.
+        fitted: see ``fit_once``.
 
     Returns:
         The fit that is best on validation, and the log of all that were tried.
@@ -72,12 +90,12 @@ def choose_settings(
     started = time.monotonic()
 
     def attempt(settings: dict[str, Any]) -> Fitted:
-        fitted = fit_once(bundle, name, 0, {**given, **settings})
-        log.append({"settings": settings, CRITERION: fitted.validation.get(CRITERION), "seconds": fitted.seconds})
-        return fitted
+        tried = fit_once(bundle, name, 0, {**given, **settings}, fitted)
+        log.append({"settings": settings, CRITERION: tried.validation.get(CRITERION), "seconds": tried.seconds})
+        return tried
 
-    def reached(fitted: Fitted) -> float:
-        value = fitted.validation.get(CRITERION, float("nan"))
+    def reached(tried: Fitted) -> float:
+        value = tried.validation.get(CRITERION, float("nan"))
         return -1.0 if np.isnan(value) else value
 
     log: list[dict[str, Any]] = []
@@ -85,22 +103,22 @@ def choose_settings(
     chosen = {setting: values[0] for setting, values in kind.grid.items()} if budget > 0 else {}
     best = attempt(chosen)
     for setting, values in kind.grid.items():
-        tried, waiting = [values[0]], list(values[1:])
+        row, waiting = [values[0]], list(values[1:])
         while waiting:
             spent = time.monotonic() - started
             if spent + spent / len(log) > budget:
                 return best, log
             value = waiting.pop(0)
-            tried.append(value)
+            row.append(value)
             try:
-                fitted = attempt({**chosen, setting: value})
+                tried = attempt({**chosen, setting: value})
             except InputError as error:  # these values do not suit the data; the others are still good
                 log.append({"settings": {**chosen, setting: value}, CRITERION: None, "error": str(error)})
                 continue
-            if reached(fitted) > reached(best):
-                best = fitted
+            if reached(tried) > reached(best):
+                best = tried
             if not waiting and setting in kind.open_ended:
-                waiting = beyond(tried, best.settings[setting])
+                waiting = beyond(row, best.settings[setting])
         chosen = {**chosen, setting: best.settings[setting]}
     return best, log
 

@@ -7,8 +7,8 @@ References:
     Caruana, Niculescu-Mizil, Crew and Ksikes (2004), Ensemble selection from libraries of models, ICML.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -57,12 +57,24 @@ class RankFusion(Recommender):
         seed: int = 0,
     ) -> None:
         super().__init__(members=list(members), member_settings=member_settings or {}, seed=seed)
+        self._adopted: Mapping[str, Recommender] = {}
+
+    def adopt(self, fitted: Mapping[str, Recommender]) -> Self:
+        """Take members as they are where the same were fitted before, with the same settings on the same rows.
+
+        Args:
+            fitted: name -> model; one with other settings than the member's is left alone.
+        """
+        self._adopted = fitted
+        return self
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
-        self.members = self._fitted(train, features)
+        self.members = self._fitted(train, features, self._adopted)
 
-    def _fitted(self, train: Interactions, features: Features | None) -> dict[str, Recommender]:
-        """The members that the data allow, fitted.
+    def _fitted(
+        self, train: Interactions, features: Features | None, adopted: Mapping[str, Recommender]
+    ) -> dict[str, Recommender]:
+        """The members that the data allow, fitted, or adopted where they are.
 
         Raises:
             InputError: there is none.
@@ -70,7 +82,13 @@ class RankFusion(Recommender):
         names = [name for name in self.settings["members"] if not model_class(name).lacks(train, features)]
         if not names:
             raise InputError(f"{self.name}: the data allow none of {', '.join(self.settings['members'])}")
-        return {name: self._make(name).fit(train, features) for name in names}
+        made = {name: self._make(name) for name in names}
+        return {
+            name: adopted[name]
+            if name in adopted and adopted[name].settings == model.settings
+            else model.fit(train, features)
+            for name, model in made.items()
+        }
 
     def _make(self, name: str) -> Recommender:
         settings = dict(self.settings["member_settings"].get(name, {}))
@@ -148,11 +166,11 @@ class Stacked(RankFusion):
         held = split.test["warm"].likes(train.is_implicit())
         if not len(split.train) or not len(held):
             raise InputError("stacked: no like can be held back to learn weights from: there are too few ratings")
-        first = self._fitted(split.train, features)
+        first = self._fitted(split.train, features, {})
         counts = dict(zip(first, choose_weights(list(first.values()), split.train, held, rng), strict=True))
         self.settings["members"] = [name for name, count in counts.items() if count]
         self.weights = np.array([counts[name] for name in self.settings["members"]])
-        self.members = self._fitted(train, features)
+        self.members = self._fitted(train, features, self._adopted)
 
     def _fuse(self, scores: dict[str, np.ndarray]) -> np.ndarray:
         """Member -> its scores (B, I) -> (B, I) float32."""
