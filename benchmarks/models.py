@@ -1,16 +1,18 @@
 """Every model under one protocol, on one data set: ``results/models-NAME.json``.
 
-Run ``python benchmarks/models.py embedded|films|lastfm [--seeds 5] [--models all] [--keep FILE] [--refit]``. Settings
-are chosen on validation by ``mmrec benchmark``, whose whole result stays in FILE, so that an interrupted run goes on.
-The films and Last.fm-2K are read from ``$MMREC_DATA``. With ``--refit`` each model is also fitted a last time, on train
-and validation together, and the record is ``results/models-NAME-refit.json``, of these lists alone. Without it, for the
-films and the embedded catalogue, items without a training row are measured apart: each content model with all
-modalities, with each alone, and with features dealt out anew; of the films once more with features of networks trained
-elsewhere, where ``mmrec fetch encoders`` has put them.
+Run ``python benchmarks/models.py embedded|films|lastfm [--seeds 5] [--models all] [--keep FILE] [--refit] [--thin N]``.
+Settings are chosen on validation by ``mmrec benchmark``, whose whole result stays in FILE, so that an interrupted run
+goes on. The films and Last.fm-2K are read from ``$MMREC_DATA``. With ``--refit`` each model is also fitted a last time,
+on train and validation together, and the record is ``results/models-NAME-refit.json``, of these lists alone. Without
+it, for the films and the embedded catalogue, items without a training row are measured apart: each content model with
+all modalities, with each alone, and with features dealt out anew; of the films once more with features of networks
+trained elsewhere, where ``mmrec fetch encoders`` has put them. With ``--thin 5`` everybody keeps five training rows,
+drawn, and the record is ``results/models-NAME-thin5.json``: whether defaults and searches carry over to sparse data.
 """
 
 import argparse
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from mmrec.cache import cache_root
+from mmrec.data.catalogue import Interactions
 from mmrec.datasets import open_dataset
 from mmrec.errors import MissingDataError
 from mmrec.evaluation.benchmark import benchmark, choose_models
@@ -41,6 +44,24 @@ def read(name: str) -> Bundle:
     if name == "lastfm":
         return read_layout(Path(os.environ["MMREC_DATA"]) / "lastfm-2k", "mmrec")
     return read_layout(open_dataset(name).folder, "catalogue", progress=True)
+
+
+def thinned(bundle: Bundle, most: int) -> Bundle:
+    """The same validation and test; of training rows at most so many a person, drawn once."""
+    split = bundle.split()
+    drawn = np.random.default_rng(0).permutation(len(split.train))
+    order = drawn[np.argsort(split.train.user[drawn], kind="stable")]  # by person, each one's rows in a drawn order
+    ends = np.cumsum(np.bincount(split.train.user, minlength=split.train.users))
+    place = np.arange(len(order)) - (ends - np.diff(ends, prepend=0))[split.train.user[order]]
+    parts = [split.train.take(np.sort(order[place < most])), split.validation, split.test["warm"]]
+    columns = ("user", "item", "rating", "timestamp", "row")
+    rows = {name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}
+    return replace(
+        bundle,
+        interactions=Interactions(**rows, users=split.train.users, items=split.train.items),
+        part=np.repeat(np.arange(3), [len(part) for part in parts]),
+        fingerprint=f"{bundle.fingerprint}, {most} training rows a person",
+    )
 
 
 def condense(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -104,9 +125,12 @@ def main() -> None:
     parser.add_argument("--models", default="all")
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--refit", action="store_true")
+    parser.add_argument("--thin", type=int, default=0, help="training rows a person at most; 0 for all")
     options = parser.parse_args()
     bundle = read(options.dataset)
+    bundle = thinned(bundle, options.thin) if options.thin else bundle
     record = f"models-{options.dataset}{'-refit' if options.refit else ''}"
+    record += f"-thin{options.thin}" if options.thin else ""
     models = choose_models(options.models, bundle)
     keep = options.keep or cache_root() / f"benchmark-{record}.json"
     result = benchmark(bundle, models, seeds=options.seeds, refit=options.refit, out=keep, progress=True)
@@ -123,7 +147,7 @@ def main() -> None:
         results["oracle"] = {"auc": evaluate(oracle, bundle.split()).summary["auc"]}
         for row in results["models"].values():
             row["share of the oracle"] = round(share_of_oracle(row["auc"], results["oracle"]["auc"]), 4)
-    if options.dataset != "lastfm" and not options.refit:
+    if options.dataset != "lastfm" and not options.refit and not options.thin:
         chosen = {name: found["chosen"] for name, found in result["search"].items()}
         content = [name for name in CONTENT if name in chosen]
         results["cold"] = cold(bundle, bundle.features, content, chosen, options.seeds)
@@ -135,6 +159,7 @@ def main() -> None:
                 print(f"left out: pretrained features ({error})")
     told = f"python benchmarks/models.py {options.dataset} --seeds {options.seeds} --models {options.models}"
     told += " --refit" if options.refit else ""
+    told += f" --thin {options.thin}" if options.thin else ""
     out = Path(__file__).parents[1] / "results" / f"{record}.json"
     save_record(out, results, seed=0, seeds=options.seeds, data_hash=bundle.fingerprint, command=told)
 
