@@ -1,22 +1,28 @@
 """Items a second: the project's image and audio extraction beside plain loops and the document's listing pattern.
 
 Run ``python benchmarks/throughput.py [DIR] [--items N] [--out FILE]``. Without DIR, the embedded catalogue.
-Everything is measured in one process, one run after another, with the library imports and one warm-up
-item outside the clock and an empty feature cache.
+Everything is measured in one process, with the library imports and one warm-up item outside the clock and an empty
+feature cache. The methods of a modality take turns, three times, and the median of each counts.
 
 The rows:
 
 * ``mmrec``: what ``mmrec features`` runs: hash, decode in threads, the formula layers, the cache.
-* ``bare loop``: the same decoding and the same layers, one batch after the other, in one thread and without a cache.
+* ``bare loop``: the same decoding and the same layers, one batch after the other, in one thread and without a cache:
+  what a single process does without the project.
 * ``plain loop``: one thread, decode and transform with OpenCV (the same 48 filters, at every pixel, for
   ``filter2D`` cannot skip any, and one mean a filter) or librosa (log-mel of 64 bands, its mean) alone.
 * ``listing``: the pattern of section 5.2: a VGG16 network built anew for every picture, then used once; for a
   sound, librosa's MFCC. Weights are random here, for time does not depend on them. VGG16 is another and far
-  larger network than the project's filter bank, so the row ``VGG16 built once`` separates the two causes.
-* ``mmrec vgg16``: ``mmrec features --encoder vgg16`` with the same random weights, beside both.
+  larger network than the project's filter bank, so compare the rows of VGG16 with one another (``vgg16_ratio``).
+* ``VGG16 built once`` and ``VGG16 in batches``: Keras's network made once, for a picture and for 8 at a time.
+* ``mmrec vgg16``: ``mmrec features --encoder vgg16`` with random weights, the making of the network in the clock.
 
-With ``--memory``, catalogues of 600 and 6,000 items are simulated and extracted, each by a process of its own, whose
-peak of resident memory is read. With ``MMREC_DATA`` and lite0 (``mmrec fetch encoders``), the films' posters are timed.
+Together the last ones tell where the factor comes from: no building, batches, and convolutions with a quarter of the
+products (``mmrec.pretrained.imagenet``). How far the rows are from Keras's is recorded beside them.
+
+With ``--memory``, 600 simulated items, and ten times as many with the same contents under other hashes, are extracted
+by a process of their own, whose peak of resident memory is read. With ``MMREC_DATA`` and lite0 (``mmrec fetch
+encoders``), the films' posters are timed.
 """
 
 import argparse
@@ -36,6 +42,7 @@ from typing import Any
 import cv2
 import librosa
 import numpy as np
+import pandas as pd
 
 from mmrec.data.catalogue import MODALITIES, Catalogue
 from mmrec.datasets import open_dataset
@@ -48,7 +55,10 @@ from mmrec.image import filter_bank
 from mmrec.simulation.catalogue import simulate
 
 LISTING_PICTURES = 10
-VGG16_PICTURES = 33
+VGG16_PICTURES = 257
+VGG16_ROWS = 8
+VGG16_METHODS = ("VGG16 built once", "VGG16 in batches", "mmrec vgg16", "listing")
+TURNS = 3
 MEMORY_ITEMS = (600, 6000)
 MEASURED = """
 import json, sys
@@ -84,7 +94,8 @@ def project(catalogue: Catalogue, modality: str, rows: Sequence[int], jobs: int,
     with tempfile.TemporaryDirectory() as cache:
         os.environ["MMREC_CACHE"] = cache
         extract(only(catalogue, modality, rows[:1]), chosen, jobs=jobs)
-        return seconds(lambda: extract(only(catalogue, modality, rows[1:]), chosen, jobs=jobs)) / (len(rows) - 1)
+        others = only(catalogue, modality, rows[1:])
+        return seconds(lambda: extract(others, chosen, jobs=jobs)) / (len(rows) - 1)
 
 
 def bare(modality: str, paths: Sequence[Path]) -> float:
@@ -96,10 +107,33 @@ def bare(modality: str, paths: Sequence[Path]) -> float:
     return spent / (len(paths) - 1)
 
 
+def multiply(catalogue: Path, times: int) -> None:
+    """Add copies of every item until there are ``times`` as many, each text and file with its copy's number at its end.
+
+    Decoders stop before the number, so a copy costs what its item costs, but its hash is another.
+    """
+    items = pd.read_csv(catalogue / "product_data.csv", dtype=str, keep_default_na=False)
+    tables = [items]
+    for copy in range(1, times):
+        table = items.copy()
+        table["item_id"] += f"c{copy}"
+        table["text"] = [f"{text} {copy}" if text else "" for text in items["text"]]
+        for modality in ("image", "audio"):
+            table[modality] = [
+                f"{Path(name).parent}/{copy}-{Path(name).name}" if name else "" for name in items[modality]
+            ]
+            for old, new in zip(items[modality], table[modality], strict=True):
+                if old:
+                    (catalogue / new).write_bytes((catalogue / old).read_bytes() + str(copy).encode())
+        tables.append(table)
+    pd.concat(tables).to_csv(catalogue / "product_data.csv", index=False)
+
+
 def memory(items: int) -> dict[str, float]:
     """Peak resident MB of a process that extracts a simulated catalogue of so many items, and its seconds."""
     with tempfile.TemporaryDirectory() as place:
-        simulate(Path(place) / "catalogue", items=items, users=200, ratings=2000)
+        simulate(Path(place) / "catalogue", items=MEMORY_ITEMS[0], users=200, ratings=2000)
+        multiply(Path(place) / "catalogue", items // MEMORY_ITEMS[0])
         command = [sys.executable, "-c", MEASURED, str(Path(place) / "catalogue"), str(Path(place) / "features")]
         environment = {**os.environ, "MMREC_CACHE": str(Path(place) / "cache")}
         told = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
@@ -142,6 +176,32 @@ def built_per_picture(path: Path) -> np.ndarray:
     return vgg16().predict(listing_picture(path), verbose=0)
 
 
+def in_batches(paths: Sequence[Path]) -> float:
+    """Seconds a picture of Keras's own VGG16 for ``VGG16_ROWS`` pictures at a time; the first batch is the warm-up."""
+    network = vgg16()
+    batches = [paths[at : at + VGG16_ROWS] for at in range(0, len(paths), VGG16_ROWS)]
+    whole = [batch for batch in batches if len(batch) == VGG16_ROWS]
+
+    def predict(batch: Sequence[Path]) -> None:
+        network.predict_on_batch(np.concatenate([listing_picture(path) for path in batch]).astype(np.float32))
+
+    predict(whole[0])
+    return seconds(lambda: [predict(batch) for batch in whole[1:]]) / (VGG16_ROWS * (len(whole) - 1))
+
+
+def vgg16_difference(paths: Sequence[Path]) -> float:
+    """How far rows of ``vgg16`` are from Keras's own network: the largest difference, over the largest number."""
+    import keras
+    from keras.applications.vgg16 import preprocess_input
+
+    encoder = make_encoder("image", "vgg16")
+    pictures = [encoder.load(path) for path in paths]
+    network = keras.applications.VGG16(include_top=False, pooling="avg", weights=None, input_shape=pictures[0].shape)
+    network.set_weights(encoder._network[0].get_weights())
+    expected = network.predict_on_batch(preprocess_input(np.stack(pictures).astype(np.float32)))  # (B, 512)
+    return float(np.abs(encoder.encode(pictures) - expected).max() / np.abs(expected).max())
+
+
 def loop(work: Callable[[Path], Any], paths: Sequence[Path]) -> float:
     """Seconds an item of a plain loop; the first item is the warm-up."""
     work(paths[0])
@@ -160,29 +220,52 @@ def measure(catalogue: Catalogue, items: int, jobs: int) -> list[dict[str, Any]]
     kernels = np.ascontiguousarray(np.moveaxis(bank, -1, 0))  # (48, k, k, 3)
     table: list[dict[str, Any]] = []
 
-    def add(modality: str, method: str, count: int, each: float) -> None:
-        table.append({"modality": modality, "method": method, "items": count, "items_per_second": 1 / each})
+    def compare(modality: str, works: dict[str, tuple[int, Callable[[], float]]]) -> None:
+        """Items and seconds an item of each method, the methods taking turns."""
+        rounds = [[work() for _, work in works.values()] for _ in range(TURNS)]  # (turns, methods)
+        for (method, (count, _)), each in zip(works.items(), np.median(rounds, axis=0).tolist(), strict=True):
+            table.append({"modality": modality, "method": method, "items": count, "items_per_second": 1 / each})
 
     if len(rows["image"]) > 1:
-        few = paths["image"][: LISTING_PICTURES + 1]
-        add("image", "mmrec", len(rows["image"]) - 1, project(catalogue, "image", rows["image"], jobs))
-        add("image", "bare loop", len(paths["image"]) - 1, bare("image", paths["image"]))
-        each = loop(lambda path: plain_image(path, (width, height), kernels, biases), paths["image"])
-        add("image", "plain loop", len(paths["image"]) - 1, each)
+        here, pictures = rows["image"], paths["image"]
+        few, some = pictures[: LISTING_PICTURES + 1], pictures[: 5 * VGG16_ROWS]
         once = vgg16()
-        each = loop(lambda path: once.predict(listing_picture(path), verbose=0), few)
-        add("image", "VGG16 built once", len(few) - 1, each)
-        some = rows["image"][:VGG16_PICTURES]
-        add("image", "mmrec vgg16", len(some) - 1, project(catalogue, "image", some, jobs, "vgg16"))
-        add("image", "listing", len(few) - 1, loop(built_per_picture, few))
+        works: dict[str, tuple[int, Callable[[], float]]] = {
+            "mmrec": (len(here) - 1, lambda: project(catalogue, "image", here, jobs)),
+            "bare loop": (len(here) - 1, lambda: bare("image", pictures)),
+            "plain loop": (
+                len(here) - 1,
+                lambda: loop(lambda path: plain_image(path, (width, height), kernels, biases), pictures),
+            ),
+            "VGG16 built once": (
+                len(few) - 1,
+                lambda: loop(lambda path: once.predict(listing_picture(path), verbose=0), few),
+            ),
+            "mmrec vgg16": (
+                len(here[:VGG16_PICTURES]) - 1,
+                lambda: project(catalogue, "image", here[:VGG16_PICTURES], jobs, "vgg16"),
+            ),
+            "listing": (len(few) - 1, lambda: loop(built_per_picture, few)),
+        }
+        if len(some) >= 2 * VGG16_ROWS:
+            works["VGG16 in batches"] = (len(some) - VGG16_ROWS, lambda: in_batches(some))
+        compare("image", works)
     if len(rows["audio"]) > 1:
-        add("audio", "mmrec", len(rows["audio"]) - 1, project(catalogue, "audio", rows["audio"], jobs))
-        add("audio", "bare loop", len(paths["audio"]) - 1, bare("audio", paths["audio"]))
-        add("audio", "plain loop", len(paths["audio"]) - 1, loop(plain_audio, paths["audio"]))
-        add("audio", "listing", len(paths["audio"]) - 1, loop(listing_audio, paths["audio"]))
+        count, sounds = len(rows["audio"]) - 1, paths["audio"]
+        compare(
+            "audio",
+            {
+                "mmrec": (count, lambda: project(catalogue, "audio", rows["audio"], jobs)),
+                "bare loop": (count, lambda: bare("audio", sounds)),
+                "plain loop": (count, lambda: loop(plain_audio, sounds)),
+                "listing": (count, lambda: loop(listing_audio, sounds)),
+            },
+        )
+    rates = {(row["modality"], row["method"]): row["items_per_second"] for row in table}
     for row in table:
-        ours = next(r for r in table if r["modality"] == row["modality"] and r["method"] == "mmrec")
-        row["mmrec_ratio"] = ours["items_per_second"] / row["items_per_second"]
+        row["mmrec_ratio"] = rates[row["modality"], "mmrec"] / row["items_per_second"]
+        if row["modality"] == "image" and row["method"] in VGG16_METHODS:
+            row["vgg16_ratio"] = rates["image", "mmrec vgg16"] / row["items_per_second"]
     return table
 
 
@@ -208,21 +291,25 @@ def main() -> None:
     options = parser.parse_args()
     catalogue = open_dataset(options.catalogue)
     table = measure(catalogue, options.items, options.jobs)
+    pictures = [catalogue.media_path(row, "image") for row in range(len(catalogue.items))]
+    difference = vgg16_difference([path for path in pictures if path][:VGG16_ROWS])
     posters = films(options.jobs)
     print(f"{'modality':8} {'method':18} {'items':>6} {'items/s':>9} {'mmrec is faster by':>20}")
     for row in table:
         rate, ratio = row["items_per_second"], row["mmrec_ratio"]
-        print(f"{row['modality']:8} {row['method']:18} {row['items']:6} {rate:9.2f} {ratio:19.2f}x")
+        beside = f" (mmrec vgg16: {row['vgg16_ratio']:.2f}x)" if "vgg16_ratio" in row else ""
+        print(f"{row['modality']:8} {row['method']:18} {row['items']:6} {rate:9.2f} {ratio:19.2f}x{beside}")
     print("VGG16 is another and far larger network than the filter bank of mmrec: compare it with itself.")
+    print(f"Its rows are those of Keras up to {difference:.1e} of the largest number.")
     peaks = [memory(items) for items in MEMORY_ITEMS] if options.memory else []
     print(posters, peaks)
     if options.out:
         machine = {"system": platform.system(), "machine": platform.machine(), "cpus": os.cpu_count()}
-        libraries = {name: version(name) for name in ("opencv-python-headless", "librosa")}
+        libraries = {name: version(name) for name in ("opencv-python-headless", "librosa", "numba")}
         told = f"python benchmarks/throughput.py --items {options.items}"
         told += f"{' --memory' if options.memory else ''} --out results/throughput.json"
         results = {"runs": table, "jobs": options.jobs, "machine": machine, "libraries": libraries}
-        results |= {"posters by lite0": posters, "memory": peaks}
+        results |= {"posters by lite0": posters, "memory": peaks, "vgg16 difference": difference}
         save_record(options.out, results, seed=0, seeds=1, data_hash=catalogue.fingerprint, command=told)
         print(options.out)
 

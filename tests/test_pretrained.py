@@ -10,6 +10,7 @@ import pytest
 from mmrec.errors import InputError, IntegrityError, MissingDataError
 from mmrec.features.encoders import make_encoder
 from mmrec.pretrained import lite0, musicnn, packages, sentence
+from mmrec.pretrained.winograd import FastConvolutions
 
 needs_weights = pytest.mark.skipif(
     not all(packages.available(name) for name in packages.REGISTRY),
@@ -140,6 +141,18 @@ def test_a_long_sound_is_the_mean_of_its_pieces(tmp_path):
     parts = musicnn.pieces(np.concatenate([tone(440), tone(220)]))
     one, other = (encoder.encode([part[None]])[0] for part in parts)
     np.testing.assert_allclose(encoder.encode([parts])[0], (one + other) / 2, atol=1e-5)
+    first, second = (encoder.tags([part[None]])[0] for part in parts)
+    np.testing.assert_allclose(encoder.tags([parts])[0], (first + second) / 2, atol=1e-6)
+    assert first.shape == (50,)
+    assert 0 < first.min() < first.max() < 1
+
+
+def test_the_likeliest_tags_come_first():
+    chances = np.zeros((2, len(musicnn.TAGS)))
+    chances[0, [3, 5, 40]] = 0.2, 0.9, 0.6
+    chances[1, [49, 0]] = 0.5, 0.4
+    told = musicnn.best_tags(chances, 2)
+    assert told == [[("drums", 0.9), (musicnn.TAGS[40], 0.6)], [("choral", 0.5), ("guitar", 0.4)]]
 
 
 ENGLISH = ["A man is eating food.", "A man is eating a piece of bread.", "The girl is carrying a baby."]
@@ -192,21 +205,39 @@ def test_vgg16_says_which_weights_it_has(monkeypatch, tmp_path):
     monkeypatch.delenv("MMREC_VGG16", raising=False)
     pictures = list(np.random.default_rng(0).integers(0, 256, (3, 224, 224, 3), np.uint8))
     encoder = make_encoder("image", "vgg16")
-    encoder.rows = 2
     with pytest.warns(UserWarning, match="RANDOM"):
         assert encoder.parameters["weights"] == "random, seed 0"
     rows = encoder.encode(pictures)
     assert rows.shape == (3, encoder.size)
     assert rows.std() > 0.01
     assert np.array_equal(encoder.encode(pictures[::-1])[::-1], rows)
+    assert np.array_equal(encoder.encode(pictures[1:2]), rows[1:2])
+    prepared = keras.applications.vgg16.preprocess_input(np.stack(pictures).astype(np.float32))
+    expected = encoder._network[0].predict_on_batch(prepared)
+    np.testing.assert_allclose(rows, expected, atol=3e-6 * np.abs(expected).max())
     encoder._network[0].save_weights(tmp_path / "v.weights.h5")
     monkeypatch.setenv("MMREC_VGG16", str(tmp_path / "v.weights.h5"))
     local = make_encoder("image", "vgg16")
-    local.rows = 2
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(local.parameters["weights"]) == 64
         assert np.array_equal(local.encode(pictures), rows)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (9, 14), (11, 7), (16, 20), (17, 33)])
+def test_fast_convolutions_are_those_of_keras(shape):
+    def convolution(filters):
+        return keras.layers.Conv2D(filters, 3, padding="same", activation="relu")
+
+    layers = [convolution(5), keras.layers.MaxPooling2D(), convolution(7), convolution(6)]
+    network = keras.Sequential([keras.Input((*shape, 3)), *layers, keras.layers.GlobalAveragePooling2D()])
+    rng = np.random.default_rng(sum(shape))
+    network.set_weights([rng.standard_normal(weight.shape) for weight in network.get_weights()])
+    pictures = rng.standard_normal((2, *shape, 3)).astype(np.float32)
+    expected = np.asarray(network(pictures))
+    fast = FastConvolutions(network)
+    rows = np.stack([fast(picture) for picture in pictures])
+    np.testing.assert_allclose(rows, expected, atol=1e-5 * np.abs(expected).max())
 
 
 def test_vgg16_refuses_what_are_no_weights(monkeypatch, tmp_path):

@@ -140,18 +140,23 @@ def _identity(encoder: Encoder) -> dict[str, Any]:
 
 def _sources(catalogue: Catalogue, modality: str) -> tuple[np.ndarray, list[Source]]:
     """Rows of the items that have the modality, and their texts or paths."""
-    values = [str(value) for value in catalogue.items[modality]]
+    values = [str(value) for value in catalogue.items[modality].tolist()]
     rows = [row for row, value in enumerate(values) if value.strip()]
     sources: list[Source] = [values[row] if modality == "text" else catalogue.folder / values[row] for row in rows]
     return np.array(rows, np.int64), sources
 
 
-def _hash(source: Source) -> str:
-    return sha256_file(source) if isinstance(source, Path) else hashlib.sha256(source.encode()).hexdigest()
+def _hash(sources: Sequence[Source]) -> list[str]:
+    return [
+        sha256_file(source) if isinstance(source, Path) else hashlib.sha256(source.encode()).hexdigest()
+        for source in sources
+    ]
 
 
 def _hashes(sources: Sequence[Source], pool: ThreadPoolExecutor, jobs: int, progress: bool, modality: str) -> list[str]:
-    stream = _ahead(pool, _hash, sources, 4 * jobs)
+    """The hash of each source; many at a time, for handing one to a thread takes longer than hashing it."""
+    parts = [sources[start : start + BATCH] for start in range(0, len(sources), BATCH)]
+    stream = (key for keys in _ahead(pool, _hash, parts, 2 * jobs) for key in keys)
     return list(tqdm(stream, f"{modality}: hash", len(sources), disable=None if progress else True, leave=False))
 
 

@@ -6,6 +6,7 @@ All but ``vgg16`` need ``mmrec fetch encoders --to DIR`` and ``MMREC_ENCODERS=DI
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -83,21 +84,20 @@ class Lite0PictureEncoder(PackagedEncoder):
 class Vgg16PictureEncoder:
     """VGG16, the network of the listing in section 5, without its classes: 512 means over space.
 
+    Each picture goes through it alone, one on every processor, by ``mmrec.pretrained.winograd.FastConvolutions``:
+    rows equal Keras's up to rounding, and one another to the bit whatever their batch.
+
     The weights are the file ``$MMREC_VGG16``; else those for ImageNet, which Keras downloads once; else random ones,
     with a warning. ``parameters`` says which, so that the cache keeps their rows apart.
-
-    Args:
-        rows: pictures encoded at once; smaller batches are filled up.
 
     Raises:
         InputError: ``$MMREC_VGG16`` is no file, or not one with weights of this network.
     """
 
-    name, modality, version, size = "vgg16", "image", "1", 512
+    name, modality, version, size = "vgg16", "image", "2", 512
     SIDE, SEED = 224, 0
 
-    def __init__(self, rows: int = 8) -> None:
-        self.rows = rows
+    def __init__(self) -> None:
         self.path = os.environ.get("MMREC_VGG16")
         if self.path and not Path(self.path).is_file():
             raise InputError(f"MMREC_VGG16 is {self.path}, where no file is: give the weights of VGG16, or unset it")
@@ -114,7 +114,7 @@ class Vgg16PictureEncoder:
 
     @cached_property
     def _network(self) -> tuple[Any, str]:
-        """The compiled network, and what its weights are."""
+        """The network in Keras, and what its weights are."""
         import keras
 
         def build(weights: str | None) -> Any:
@@ -155,16 +155,20 @@ class Vgg16PictureEncoder:
 
         return cv2.resize(read_image(source), (self.SIDE, self.SIDE), interpolation=cv2.INTER_AREA)  # (224, 224, 3)
 
+    @cached_property
+    def _convolutions(self) -> Any:
+        """The network's convolutions, compiled."""
+        from mmrec.pretrained.winograd import FastConvolutions
+
+        return FastConvolutions(self._network[0])
+
     def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         from keras.applications.vgg16 import preprocess_input
+        from threadpoolctl import threadpool_limits
 
-        rows = []
-        for start in range(0, len(batch), self.rows):
-            part = np.stack(batch[start : start + self.rows]).astype(np.float32)  # (b, 224, 224, 3)
-            pictures = np.zeros((self.rows, *part.shape[1:]), np.float32)  # (rows, 224, 224, 3)
-            pictures[: len(part)] = preprocess_input(part)
-            rows.append(np.asarray(self._network[0].predict_on_batch(pictures))[: len(part)])
-        return np.concatenate(rows)  # (B, 512)
+        pictures = preprocess_input(np.stack(batch).astype(np.float32))  # (B, 224, 224, 3)
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:  # a thread a picture
+            return np.stack(list(pool.map(self._convolutions, pictures)))  # (B, 512)
 
 
 @register("audio", "musicnn")
@@ -197,12 +201,16 @@ class MusicnnSoundEncoder(PackagedEncoder):
         return pieces(samples)  # (n, 48128)
 
     def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
-        return np.stack([self._encode_one(sound) for sound in batch])  # (B, 200)
+        return np.stack([self._hear(sound, 0) for sound in batch])  # (B, 200)
 
-    def _encode_one(self, sound: np.ndarray) -> np.ndarray:
+    def tags(self, batch: Sequence[np.ndarray]) -> np.ndarray:
+        """Probabilities of ``mmrec.pretrained.musicnn.TAGS`` for loaded sounds, means over their pieces: (B, 50)."""
+        return np.stack([self._hear(sound, 1) for sound in batch])  # (B, 50)
+
+    def _hear(self, sound: np.ndarray, output: int) -> np.ndarray:
         # one piece at a time: in a batch, the last bits of this network depend on the place
-        rows = [np.asarray(self._model.predict_on_batch(piece[None])[0]) for piece in sound]
-        return np.concatenate(rows).mean(axis=0)  # (200,)
+        rows = [np.asarray(self._model.predict_on_batch(piece[None])[output]) for piece in sound]
+        return np.concatenate(rows).mean(axis=0)  # (200,) or (50,)
 
 
 class SentenceEncoder(PackagedEncoder):

@@ -41,6 +41,19 @@ def pieces(samples: np.ndarray) -> np.ndarray:
     return np.stack([samples[start : start + SAMPLES] for start in starts])  # (n, 48128)
 
 
+def best_tags(probabilities: np.ndarray, k: int = 5) -> list[list[tuple[str, float]]]:
+    """The k likeliest tags of each sound. A sound may have several tags, so the probabilities need not sum to one.
+
+    Args:
+        probabilities: of ``TAGS``, (B, 50).
+        k: tags for each sound.
+
+    Returns:
+        B lists of (tag, probability), the likeliest first.
+    """
+    return [[(TAGS[t], float(row[t])) for t in np.argsort(-row, kind="stable")[:k]] for row in probabilities]
+
+
 def listener(checkpoint: Path | str) -> Any:
     """``musicnn`` behind its front end.
 
