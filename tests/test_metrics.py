@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import ndcg_score
+from sklearn.metrics import average_precision_score, ndcg_score
 
 from mmrec.errors import InputError
 from mmrec.evaluation import metrics
@@ -41,6 +41,24 @@ def test_against_ranx(block, k):
     ]
     for name, values in zip(names, ours, strict=True):
         assert values.mean() == pytest.approx(theirs[name], abs=1e-9), name
+    # ranx divides by all relevant items even where a list is too short for them
+    own = metrics.average_precision(hits, count) * np.minimum(count, k) / count
+    assert own.mean() == pytest.approx(evaluate(qrels, run, f"map@{k}"), abs=1e-9)
+
+
+def test_average_precision_against_scikit_learn(block):
+    scores, relevant = block
+    ours = metrics.average_precision(metrics.hits_of(top(scores, 60), relevant), relevant.sum(axis=1))
+    theirs = [average_precision_score(truth, row) for truth, row in zip(relevant, scores, strict=True)]
+    assert ours == pytest.approx(theirs, abs=1e-9)
+
+
+def test_nothing_relevant_is_nothing_found():
+    hits, count = np.zeros((2, 5), bool), np.zeros(2, int)
+    for value in (metrics.recall(hits, count), metrics.ndcg(hits, count), metrics.average_precision(hits, count)):
+        assert value.tolist() == [0, 0]
+    assert metrics.reciprocal_rank(hits).tolist() == metrics.hit_rate(hits).tolist() == [0, 0]
+    assert np.isnan(metrics.auc(np.array([0.1, 0.2]), np.zeros(2, bool)))
 
 
 @pytest.mark.parametrize("levels", [1, 2, 5, 1000])
