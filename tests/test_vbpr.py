@@ -66,8 +66,10 @@ def test_the_loss_is_the_one_of_pairs(with_content):
     network.set_weights([rng.normal(size=weight.shape) for weight in network.weights])
     named = {weight.name: np.asarray(weight) for weight in network.weights}
     user, item, drawn = np.array([0, 5, 2, 2]), np.array([3, 8, 0, 3]), np.array([1, 3, 7])
-    rows, place = np.unique(np.concatenate([item, drawn]), return_inverse=True)
-    got = float(network({"user": user, "rows": rows, "liked": place[:4], "drawn": place[4:]}))
+    people, who = np.unique(user, return_inverse=True)
+    items, place = np.unique(np.concatenate([item, drawn]), return_inverse=True)
+    batch = {"people": people, "who": who, "items": items, "liked": place[:4], "drawn": place[4:]}
+    got = float(network(batch))
 
     content = np.zeros((9, 0)) if z is None else z @ named["projection"]
     vectors = np.hstack([named["items"], content])
@@ -83,17 +85,36 @@ def test_the_loss_is_the_one_of_pairs(with_content):
     assert got == pytest.approx(np.mean(losses) + 0.2 * np.sum(norms), rel=1e-5)
 
 
-def test_an_epoch_holds_each_like_once_and_draws_only_known_items():
+def test_an_epoch_holds_each_like_once_all_of_a_person_together_and_draws_only_known_items():
     likes = random_interactions().likes()
     known = np.arange(0, 40, 2)
     batches = LikedAndDrawn(likes, known, batch_size=50, negatives=30, popularity=0.0, rng=np.random.default_rng(0))
-    seen, drawn = [], []
-    for index in range(len(batches)):
-        (inputs,) = batches[index]
-        seen += list(zip(inputs["user"], inputs["rows"][inputs["liked"]], strict=True))
-        drawn += list(inputs["rows"][inputs["drawn"]])
-    assert sorted(seen) == sorted(zip(likes.user, likes.item, strict=True))
-    assert set(drawn) <= set(known.tolist())
+    orders = []
+    for _ in range(2):
+        people, seen, drawn = [], [], []
+        for index in range(len(batches)):
+            (inputs,) = batches[index]
+            people += list(inputs["people"])
+            seen += list(zip(inputs["people"][inputs["who"]], inputs["items"][inputs["liked"]], strict=True))
+            drawn += list(inputs["items"][inputs["drawn"]])
+        assert sorted(people) == np.unique(likes.user).tolist()
+        assert sorted(seen) == sorted(zip(likes.user, likes.item, strict=True))
+        assert set(drawn) <= set(known.tolist())
+        orders.append(people)
+        batches.on_epoch_end()
+    assert orders[0] != orders[1]
+
+
+def test_a_person_with_more_likes_than_a_batch_holds_stays_whole():
+    count = np.array([2, 90, 3])
+    user, item = np.repeat(np.arange(3), count), np.concatenate([np.arange(many) for many in count])
+    likes = Interactions(user, item, np.ones(95, np.float32), item, item, 3, 90)
+    batches = LikedAndDrawn(
+        likes, np.arange(90), batch_size=10, negatives=4, popularity=0.0, rng=np.random.default_rng(0)
+    )
+    sizes = [len(batches[index][0]["liked"]) for index in range(len(batches))]
+    assert min(sizes) > 0
+    assert sum(sizes) == 95
 
 
 def test_popular_items_are_drawn_as_said():
@@ -105,7 +126,7 @@ def test_popular_items_are_drawn_as_said():
         likes, np.arange(4), batch_size=len(item), negatives=40_000, popularity=0.5, rng=np.random.default_rng(0)
     )
     (inputs,) = batches[0]
-    share = np.bincount(inputs["rows"][inputs["drawn"]], minlength=4) / 40_000
+    share = np.bincount(inputs["items"][inputs["drawn"]], minlength=4) / 40_000
     expected = np.sqrt([2, 4, 8, 16]) / np.sqrt([2, 4, 8, 16]).sum()
     np.testing.assert_allclose(share, expected, atol=0.01)
 

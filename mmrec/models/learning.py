@@ -17,20 +17,22 @@ class LossNetwork(keras.Model):
         """What ``call`` gave."""
         return y_pred
 
-    def learn(self, batches: keras.utils.PyDataset, *, epochs: int, learning_rate: float) -> None:
+    def learn(self, batches: keras.utils.PyDataset, *, epochs: int, learning_rate: float, decay: bool = False) -> None:
         """Train with Adam.
 
         Args:
             batches: inputs, in the order in which they are to be taken.
             epochs: how often.
             learning_rate: of the optimiser.
+            decay: whether the rate falls to 0, along half a cosine.
 
         Raises:
             InputError: there is no batch.
         """
         if not len(batches):
             raise InputError("there is no like to learn from: the network needs people with likes in several rows")
-        self.compile(keras.optimizers.Adam(learning_rate), jit_compile=False)
+        rate = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(batches)) if decay else learning_rate
+        self.compile(keras.optimizers.Adam(rate), jit_compile=False)
         self.optimizer.build(self.trainable_variables)  # made while a step is traced, they would trace it twice
         for _ in range(epochs):  # ``fit`` hands each small batch through a queue, a third of a step's time
             for index in range(len(batches)):

@@ -51,29 +51,34 @@ class PairwiseFactors(LossNetwork):
         return ops.concatenate([q, ops.matmul(z, self.e)], axis=1), b + ops.matmul(z, self.beta)
 
     def call(self, inputs: dict[str, Any]) -> Any:
-        """What ``LikedAndDrawn`` gives -> the mean of -log sigma(s_ui - s_uj) over all B N pairs, and the penalty."""
-        p = rows_of(self.p, inputs["user"])  # (B, d)
-        rows, biases = self.read(inputs["rows"])  # (n, d), (n,)
-        q, b = ops.take(rows, inputs["liked"], axis=0), ops.take(biases, inputs["liked"])  # (B, d), (B,)
-        r, c = ops.take(rows, inputs["drawn"], axis=0), ops.take(biases, inputs["drawn"])  # (N, d), (N,)
-        liked = ops.sum(p * q, axis=1) + b  # (B,)
-        other = ops.matmul(p, ops.transpose(r)) + c  # (B, N)
-        loss = ops.mean(ops.softplus(other - liked[:, None]))
-        norms = [ops.mean(ops.sum(ops.square(vectors), axis=1)) for vectors in (p, q, r)]
-        norms += [ops.mean(ops.square(one)) for one in (b, c)]
+        """What ``LikedAndDrawn`` gives -> the mean of -log sigma(s_ui - s_uj) over all B N pairs, and the penalty.
+
+        Each person of the batch is multiplied with each item once; the pairs then pick from these scores.
+        """
+        who, liked, drawn = inputs["who"], inputs["liked"], inputs["drawn"]  # (B,), (B,), (N,)
+        p = rows_of(self.p, inputs["people"])  # (P, d)
+        q, b = self.read(inputs["items"])  # (n, d), (n,)
+        scores = ops.matmul(p, ops.transpose(q)) + b  # (P, n)
+        own = ops.take(ops.reshape(scores, (-1,)), who * ops.shape(q)[0] + liked)  # (B,)
+        other = ops.take(ops.take(scores, drawn, axis=1), who, axis=0)  # (B, N)
+        loss = ops.mean(ops.softplus(other - own[:, None]))
+        person = ops.sum(ops.square(p), axis=1)  # (P,)
+        item = ops.sum(ops.square(q), axis=1) + ops.square(b)  # (n,)
+        norms = [ops.mean(ops.take(*pair)) for pair in ((person, who), (item, liked), (item, drawn))]
         return loss + self.l2 * ops.sum(ops.stack(norms))
 
 
 class LikedAndDrawn(keras.utils.PyDataset):
-    """Batches of likes, each in random order once an epoch, and of items drawn for all of a batch together.
+    """Some people at a time with all their likes, in random order once an epoch, and items drawn for all of them.
 
-    The inputs of a batch are user (B,), rows (n,), the items that the batch speaks of, each once, and liked (B,) and
-    drawn (N,), places among them.
+    The inputs of a batch of P people with B likes: people (P,); items (n,), those that the batch speaks of, each once;
+    who and liked (B,), for each like whose it is, among the P, and where its item stands among the n; drawn (N,), where
+    the drawn ones stand.
 
     Args:
         likes: training likes.
         known: (n,) items that can be drawn.
-        batch_size: B.
+        batch_size: B, about.
         negatives: N.
         popularity: an item is drawn in proportion to its number of likes, to this power.
         rng: source of all chance.
@@ -91,38 +96,44 @@ class LikedAndDrawn(keras.utils.PyDataset):
     ) -> None:
         super().__init__()
         self.user, self.item = likes.user.astype(np.int32), likes.item.astype(np.int32)
-        self.steps = max(1, len(likes) // batch_size)
+        self.batch_size, self.users = batch_size, likes.users
         self.known, self.negatives, self.rng = known.astype(np.int32), negatives, rng
         weight = (1.0 + np.bincount(likes.item, minlength=likes.items)[known]) ** popularity
         self.cumulated = np.cumsum(weight / weight.sum())
         self.on_epoch_end()
 
     def on_epoch_end(self) -> None:
-        """Shuffle."""
-        self.parts = np.array_split(self.rng.permutation(len(self.user)), self.steps)
+        """Shuffle the people, and cut between two of them wherever a batch is full."""
+        place = self.rng.permutation(self.users)[self.user]  # (B,), of each like's person
+        order = np.argsort(place, kind="stable")
+        ends = np.cumsum(np.bincount(place, minlength=self.users))  # (U,)
+        steps = max(1, len(self.user) // self.batch_size)
+        cuts = ends[np.searchsorted(ends, np.arange(1, steps) / steps * len(self.user))]
+        self.parts = [part for part in np.split(order, cuts) if len(part)]
 
     def __len__(self) -> int:
-        return self.steps
+        return len(self.parts)
 
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray]]:
         rows = self.parts[index]
         drawn = np.searchsorted(self.cumulated, self.rng.random(self.negatives) * self.cumulated[-1])
-        read, place = np.unique(np.concatenate([self.item[rows], self.known[drawn]]), return_inverse=True)
-        place = place.astype(np.int32)
-        inputs = {"user": self.user[rows], "rows": read, "liked": place[: len(rows)], "drawn": place[len(rows) :]}
-        return (inputs,)
+        people, who = np.unique(self.user[rows], return_inverse=True)
+        items, place = np.unique(np.concatenate([self.item[rows], self.known[drawn]]), return_inverse=True)
+        liked, drawn = np.split(place.astype(np.int32), [len(rows)])
+        return ({"people": people, "items": items, "who": who.astype(np.int32), "liked": liked, "drawn": drawn},)
 
 
 class BPR(DotProduct):
     """s_ui = b_i + p_u . q_i, learned from pairs of a liked and a drawn item; see ``PairwiseFactors``.
 
-    One draw of items serves all likes of a batch, so that a like meets many of them at the price of one product of
-    matrices. A user without a training like is the average user; an item without a training row has q = 0 and the
-    least bias.
+    A batch holds some people with all their likes, and one draw of items serves all of them, so that a like meets many
+    items at the price of one product of matrices. A user without a training like is the average user; an item without
+    a training row has q = 0 and the least bias.
 
     Args:
         embedding_size: d.
-        epochs, batch_size, learning_rate: of the Adam optimiser; a batch is so many likes.
+        epochs, batch_size, learning_rate: of the Adam optimiser; a batch is about so many likes, and the rate falls
+            to 0.
         l2: weight of the squared vectors.
         negatives: items drawn a batch.
         popularity: items are drawn in proportion to their number of likes to this power; 0 is uniform.
@@ -131,14 +142,13 @@ class BPR(DotProduct):
 
     name = "bpr"
     grid: ClassVar[dict[str, tuple[Any, ...]]] = {"l2": (1e-2, 3e-3)}
-    open_ended = ("l2",)
 
     def __init__(
         self,
         embedding_size: int = 64,
         epochs: int = 40,
-        batch_size: int = 4096,
-        learning_rate: float = 5e-3,
+        batch_size: int = 8192,
+        learning_rate: float = 3e-2,
         l2: float = 1e-2,
         negatives: int = 256,
         popularity: float = 0.0,
@@ -177,8 +187,8 @@ class VBPR(BPR, ContentDotProduct):
         self,
         embedding_size: int = 64,
         epochs: int = 40,
-        batch_size: int = 4096,
-        learning_rate: float = 5e-3,
+        batch_size: int = 8192,
+        learning_rate: float = 3e-2,
         l2: float = 1e-2,
         negatives: int = 256,
         popularity: float = 0.0,
@@ -214,5 +224,5 @@ def learn_pairs(train: Interactions, z: np.ndarray | None, settings: dict[str, A
         rng=np.random.default_rng(settings["seed"]),
         **{name: settings[name] for name in ("batch_size", "negatives", "popularity")},
     )
-    network.learn(batches, epochs=settings["epochs"], learning_rate=settings["learning_rate"])
+    network.learn(batches, epochs=settings["epochs"], learning_rate=settings["learning_rate"], decay=True)
     return network
