@@ -142,6 +142,7 @@ class BPR(DotProduct):
 
     name = "bpr"
     grid: ClassVar[dict[str, tuple[Any, ...]]] = {"l2": (1e-2, 3e-3)}
+    open_ended = ("l2",)
 
     def __init__(
         self,
