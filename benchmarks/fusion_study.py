@@ -39,8 +39,7 @@ from mmrec.evaluation.comparison import Comparison, share_of_oracle
 from mmrec.evaluation.cost import PeakMemory
 from mmrec.evaluation.protocol import Evaluation, evaluate
 from mmrec.evaluation.record import save_record
-from mmrec.evaluation.statistics import _weighted_auc as weighted_auc
-from mmrec.evaluation.statistics import holm
+from mmrec.evaluation.statistics import holm, weighted_auc
 from mmrec.features import Features, extract
 from mmrec.models.fitting import fit_model
 from mmrec.models.fusion import FusionRecommender

@@ -69,12 +69,12 @@ def auc_interval(
     if not 0 < likes.sum() < len(likes):
         return (float("nan"),) * 3
     low, high = _drawn_groups(
-        users, lambda weight: np.mean([_weighted_auc(run, likes, weight) for run in scores], axis=0), rng, level, draws
+        users, lambda weight: np.mean([weighted_auc(run, likes, weight) for run in scores], axis=0), rng, level, draws
     )
     return float(np.mean([metrics.auc(run, likes) for run in scores])), float(low), float(high)
 
 
-def _weighted_auc(scores: np.ndarray, likes: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def weighted_auc(scores: np.ndarray, likes: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """(N,), (N,) and (D, N) -> (D,): the chance that a like is scored above a dislike, ties half, pairs weighted."""
     order = np.argsort(scores, kind="stable")
     starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf) > 0)  # of each group of equal scores
@@ -141,7 +141,7 @@ def auc_difference(
     liked = np.asarray(liked, bool)
 
     def differ(weight: np.ndarray) -> np.ndarray:
-        return _weighted_auc(np.asarray(first), liked, weight) - _weighted_auc(np.asarray(second), liked, weight)
+        return weighted_auc(np.asarray(first), liked, weight) - weighted_auc(np.asarray(second), liked, weight)
 
     low, high = _drawn_groups(groups, differ, rng, 0.95, draws)
     return float(differ(np.ones((1, len(liked))))[0]), low, high
