@@ -59,6 +59,7 @@ def new_items(name: str, part: str = "cold") -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "lastfm": lambda: models("lastfm"),
+    "lastfm, five rows": lambda: models("lastfm-thin5"),
     "films": lambda: models("films"),
     "films, last fit": lambda: models("films", refit=True),
     "embedded": lambda: models("embedded"),
