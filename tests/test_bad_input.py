@@ -106,8 +106,9 @@ REFUSED = {
     ("no like at all", "stacked"): "no like can be held back",
     ("a single row", "stacked"): "no like can be held back",
     ("negative and huge ratings", "fusion"): "takes a rating of 0 for none",
-    ("no like at all", "two-towers"): "no like to learn from",
-    ("a single row", "two-towers"): "no like to learn from",
+}
+REFUSED |= {
+    (case, name): "needs likes" for case in ("no like at all", "a single row") for name in ("two-towers", "bpr", "vbpr")
 }
 REFUSED |= {("a single row", name): "needs timestamps" for name in REGISTRY if model_class(name).needs_time}
 REFUSED |= {("no like at all", name): "no like to learn from" for name in ("gru", "lstm", "cnn", "transformer")}
@@ -186,11 +187,11 @@ MODELS = ("popularity", "ease", "item-knn")
 def test_an_interrupted_search_loses_no_finished_model(bundle, tmp_path, monkeypatch):
     whole, out, fit, calls = benchmark(bundle, MODELS, seeds=1), tmp_path / "r.json", module.fit_once, []
 
-    def interrupted(bundle, name, seed, settings):
+    def interrupted(bundle, name, *given):
         calls.append(name)
         if calls.count("ease") == 2:  # in the midst of the second model's search
             raise KeyboardInterrupt
-        return fit(bundle, name, seed, settings)
+        return fit(bundle, name, *given)
 
     monkeypatch.setattr(module, "fit_once", interrupted)
     with pytest.raises(KeyboardInterrupt):

@@ -25,6 +25,7 @@ class Recommender(ABC):
         name: what the model is called on the command line and in tables.
         needs_features: whether ``fit`` reads item features.
         needs_time: whether ``fit`` reads when things were rated.
+        needs_likes: whether ``fit`` needs a like among the rows.
         needs_ratings: whether ``fit`` reads how well things were liked, not only what was used.
         grid: setting -> values that may be tried, on validation alone; the first is the default.
         open_ended: numbers of the grid that may be tried beyond its ends, in the ratio of the last two.
@@ -33,6 +34,7 @@ class Recommender(ABC):
     name: ClassVar[str]
     needs_features: ClassVar[bool] = False
     needs_time: ClassVar[bool] = False
+    needs_likes: ClassVar[bool] = False
     needs_ratings: ClassVar[bool] = False
     grid: ClassVar[dict[str, tuple[Any, ...]]] = {}
     open_ended: ClassVar[tuple[str, ...]] = ()
@@ -53,6 +55,8 @@ class Recommender(ABC):
             return "item features"
         if cls.needs_time and not train.has_time():
             return "timestamps"
+        if cls.needs_likes and not len(train.likes()):
+            return "likes"
         if cls.needs_ratings and train.is_implicit():
             return "ratings that differ"
         return ""

@@ -174,6 +174,7 @@ class TwoTowers(ContentDotProduct):
     """
 
     name = "two-towers"
+    needs_likes = True
     learned = ("projection", "content_bias", "heard")
     grid: ClassVar[dict[str, tuple[Any, ...]]] = {"temperature": (0.2, 0.3), "dropout": (0.3, 0.5)}
     open_ended = ("temperature",)

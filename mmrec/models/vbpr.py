@@ -141,6 +141,7 @@ class BPR(DotProduct):
     """
 
     name = "bpr"
+    needs_likes = True
     grid: ClassVar[dict[str, tuple[Any, ...]]] = {"l2": (1e-2, 3e-3)}
     open_ended = ("l2",)
 
