@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmrec.data.catalogue import Interactions
+from mmrec.data.catalogue import MODALITIES, Interactions
+from mmrec.evaluation.layouts import Bundle
 from mmrec.features.table import Features
 
 
@@ -121,3 +122,12 @@ def assert_every_weight_learns(model, inputs, targets) -> None:
     model.train_on_batch(inputs, targets)
     assert before
     assert all(not np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))
+
+
+@pytest.fixture
+def bundle(interactions) -> Bundle:
+    """The handmade interactions as a benchmark reads them, without features."""
+    items = tuple(f"i{item}" for item in range(interactions.items))
+    features = Features(items, {}, np.zeros((len(items), len(MODALITIES)), bool))
+    users = tuple(f"u{user}" for user in range(interactions.users))
+    return Bundle("toy", users, items, interactions, features, "fingerprint")

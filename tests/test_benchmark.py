@@ -8,27 +8,16 @@ import pytest
 from click.testing import CliRunner
 
 from mmrec.commands.benchmark import command
-from mmrec.data.catalogue import MODALITIES
 from mmrec.data.split import by_time
 from mmrec.errors import InputError
 from mmrec.evaluation import benchmark as module
 from mmrec.evaluation.benchmark import benchmark, choose_models
-from mmrec.evaluation.layouts import Bundle
 from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.verdict import summary_lines
-from mmrec.features.table import Features
 from mmrec.models import REGISTRY, make_model, model_class
 from mmrec.models.ease import EASE
 
 SECONDS = ("fit_seconds", "score_seconds", "peak_memory_mb")
-
-
-@pytest.fixture
-def bundle(interactions) -> Bundle:
-    items = tuple(f"i{item}" for item in range(interactions.items))
-    features = Features(items, {}, np.zeros((len(items), len(MODALITIES)), bool))
-    users = tuple(f"u{user}" for user in range(interactions.users))
-    return Bundle("toy", users, items, interactions, features, "fingerprint")
 
 
 def figures(result):

@@ -1,23 +1,11 @@
 """Settings are chosen on validation, beyond the ends of a grid where these win, and within the budget."""
 
-import numpy as np
 import pytest
 
-from mmrec.data.catalogue import MODALITIES
-from mmrec.evaluation.layouts import Bundle
 from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.search import MOST_VALUES, beyond, choose_settings, tries_of
-from mmrec.features.table import Features
 from mmrec.models import REGISTRY, make_model, model_class
 from mmrec.models.ease import EASE
-
-
-@pytest.fixture
-def bundle(interactions) -> Bundle:
-    items = tuple(f"i{item}" for item in range(interactions.items))
-    features = Features(items, {}, np.zeros((len(items), len(MODALITIES)), bool))
-    users = tuple(f"u{user}" for user in range(interactions.users))
-    return Bundle("toy", users, items, interactions, features, "fingerprint")
 
 
 def reached(bundle, **settings):
