@@ -111,6 +111,7 @@ def benchmark(
     done = {(run["model"], run["seed"]) for run in result["runs"]}
     left, to_search = budget_seconds if search else 0.0, [name for name in models if name not in result["search"]]
     members: dict[int, dict[str, Recommender]] = {seed: {} for seed in range(seeds)}  # fitted, for ensembles to come
+    ensembles = [name for name in models if "member_settings" in model_class(name).parameters()]
     started, spent = time.monotonic(), result.get("wall_seconds", 0.0)
     bar = tqdm(total=len(models) * seeds, desc="runs", disable=None if progress else True)
     for name in models:
@@ -131,7 +132,7 @@ def benchmark(
                         fitted = kept if kept is not None and kept.seed == seed else None
                         chosen = result["search"][name]["chosen"]
                         fitted = fitted or fit_once(bundle, name, seed, chosen, members[seed])
-                        if name in MEMBERS:
+                        if ensembles and name in MEMBERS:  # else nobody needs them, and memory does
                             alike = [seed] if "seed" in fitted.model.settings else list(members)
                             members |= {one: {**members[one], name: fitted.model} for one in alike}
                         run = _run(bundle, name, fitted, cases, refit)
