@@ -13,7 +13,6 @@ import pytest
 from PIL import Image
 
 from mmrec.data.catalogue import MODALITIES, Interactions
-from mmrec.evaluation.layouts import Bundle
 from mmrec.features.table import Features
 
 
@@ -125,8 +124,10 @@ def assert_every_weight_learns(model, inputs, targets) -> None:
 
 
 @pytest.fixture
-def bundle(interactions) -> Bundle:
-    """The handmade interactions as a benchmark reads them, without features."""
+def bundle(interactions):
+    """The handmade interactions as a benchmark reads them, a `Bundle` without features."""
+    from mmrec.evaluation.layouts import Bundle  # here: tests ask what fitting alone imports
+
     items = tuple(f"i{item}" for item in range(interactions.items))
     features = Features(items, {}, np.zeros((len(items), len(MODALITIES)), bool))
     users = tuple(f"u{user}" for user in range(interactions.users))
