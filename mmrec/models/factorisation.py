@@ -3,6 +3,7 @@
 Reference: Hu, Koren, Volinsky (2008), Collaborative filtering for implicit feedback datasets, ICDM.
 """
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +12,27 @@ from scipy.sparse import csr_matrix
 from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
 from mmrec.models.base import Recommender
+
+ENTRIES_AT_ONCE, ROWS_AT_ONCE = 2**16, 2**11
+
+
+def rows_of_like_length(matrix: csr_matrix) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """The rows of (n, m) that hold anything, in blocks of about equal numbers of entries: one system solved a row.
+
+    Yields:
+        rows (B,); columns (B, L), where m stands for none; values (B, L), 0 there.
+    """
+    counts = np.diff(matrix.indptr)
+    order = np.argsort(counts, kind="stable")[np.count_nonzero(counts == 0) :]
+    while len(order):
+        fit = np.arange(1, len(order) + 1) * counts[order] <= ENTRIES_AT_ONCE
+        rows, order = np.split(order, [max(1, min(int(fit.sum()), ROWS_AT_ONCE))])
+        place = np.arange(counts[rows[-1]])  # (L,)
+        here = place < counts[rows][:, None]  # (B, L)
+        entry = (matrix.indptr[rows][:, None] + place)[here]
+        columns, values = np.full(here.shape, matrix.shape[1]), np.zeros(here.shape)
+        columns[here], values[here] = matrix.indices[entry], matrix.data[entry]
+        yield rows, columns, values
 
 
 class MatrixFactorisation(Recommender):
@@ -53,10 +75,11 @@ class MatrixFactorisation(Recommender):
         """Rows p = (Q'Q + alpha Q_l'Q_l + l2 I)^-1 (1 + alpha) Q_l' 1, where Q_l are the liked rows."""
         alpha, size = self.settings["alpha"], fixed.shape[1]
         shared = fixed.T @ fixed + self.settings["l2"] * np.eye(size)  # (d, d)
-        solved = np.zeros((liked.shape[0], size))
-        for row in np.flatnonzero(np.diff(liked.indptr)):
-            own = fixed[liked.indices[liked.indptr[row] : liked.indptr[row + 1]]]  # (n, d)
-            solved[row] = np.linalg.solve(shared + alpha * own.T @ own, (1 + alpha) * own.sum(axis=0))
+        solved, padded = np.zeros((liked.shape[0], size)), np.vstack([fixed, np.zeros(size)])
+        for rows, columns, _ in rows_of_like_length(liked):
+            own = padded[columns]  # (B, L, d): Q_l
+            left = shared + alpha * own.transpose(0, 2, 1) @ own  # (B, d, d)
+            solved[rows] = np.linalg.solve(left, (1 + alpha) * own.sum(axis=1)[..., None])[..., 0]
         return solved
 
     def scores(self, users: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix
 from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
 from mmrec.models.base import Recommender
+from mmrec.models.factorisation import rows_of_like_length
 
 
 class RatingFactorisation(Recommender):
@@ -48,12 +49,13 @@ class RatingFactorisation(Recommender):
         """Each row's factors and bias by ridge regression on the other side's: (n, m), (m, d), (m,) -> (n, d), (n,)."""
         size = fixed.shape[1]
         solved = np.zeros((given.shape[0], size + 1))
-        inputs = np.column_stack([fixed, np.ones(len(fixed))])  # (m, d + 1)
-        for row in np.flatnonzero(np.diff(given.indptr)):
-            here = slice(given.indptr[row], given.indptr[row + 1])
-            own, target = inputs[given.indices[here]], given.data[here] - bias[given.indices[here]]
-            ridge = self.settings["l2"] * len(own) * np.eye(size + 1)
-            solved[row] = np.linalg.solve(own.T @ own + ridge, own.T @ target)
+        inputs = np.vstack([np.column_stack([fixed, np.ones(len(fixed))]), np.zeros(size + 1)])  # (m + 1, d + 1)
+        known = np.append(bias, 0)
+        for rows, columns, values in rows_of_like_length(given):
+            own, target = inputs[columns], (values - known[columns])[..., None]  # (B, L, d + 1), (B, L, 1)
+            count = (columns < len(fixed)).sum(axis=1)[:, None, None]  # (B, 1, 1)
+            left = own.transpose(0, 2, 1) @ own + self.settings["l2"] * count * np.eye(size + 1)  # (B, d + 1, d + 1)
+            solved[rows] = np.linalg.solve(left, own.transpose(0, 2, 1) @ target)[..., 0]
         return solved[:, :size], solved[:, size]
 
     def scores(self, users: np.ndarray) -> np.ndarray:
