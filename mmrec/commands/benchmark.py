@@ -24,7 +24,7 @@ from mmrec.commands.options import drop_faulty_option
 )
 @click.option("--cases", default="warm", show_default=True, help="Of warm, cold-item, cold-user.")
 @click.option(
-    "--budget-seconds", default=240.0, show_default=True, help="For the search of all models' settings together."
+    "--budget-seconds", default=360.0, show_default=True, help="For the search of all models' settings together."
 )
 @click.option("--refit", is_flag=True, help="Also measure a last fit on train and validation together.")
 @click.option("--no-search", is_flag=True, help="Use the default settings.")

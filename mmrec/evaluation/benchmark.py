@@ -25,7 +25,7 @@ from mmrec.models.base import Recommender
 from mmrec.models.ensemble import MEMBERS
 
 COLD_SHARE = 0.1
-BUDGET_SECONDS = 240.0
+BUDGET_SECONDS = 360.0
 """For the search of all models' settings together."""
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from mmrec.data.catalogue import MODALITIES, Interactions
 from mmrec.features.table import Features
 from mmrec.models.base import Recommender
+from mmrec.models.learning import train_on_batches
 from mmrec.models.networks import DocumentNetwork, Trainer, fix_chance
 from mmrec.models.preprocessing import Preprocessor
 from mmrec.models.sampling import TrainingBatches
@@ -84,9 +85,7 @@ class LiteralReading(Recommender):
             loss=keras.losses.BinaryCrossentropy(from_logits=True),
             jit_compile=False,
         )
-        # Variables that are first made while a step is traced are traced twice, and their graphs never freed.
-        trainer.optimizer.build(trainer.trainable_variables)
-        trainer.fit(batches, epochs=options["epochs"], verbose=0, shuffle=False)
+        train_on_batches(trainer, batches, epochs=options["epochs"])
 
         self.items = self.network.project_items(tables, features.present)  # (I, d)
         self.people = self.network.project_users(train, tables, features.present)  # (U, d)

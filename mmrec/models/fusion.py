@@ -18,10 +18,13 @@ from mmrec.features.table import Features
 from mmrec.models.base import Recommender
 from mmrec.models.fusion_network import FORMS, TasteNetwork
 from mmrec.models.fusion_training import TasteBatches, TasteTrainer
+from mmrec.models.learning import train_on_batches
 from mmrec.models.networks import fix_chance
 from mmrec.models.preprocessing import Preprocessor
 
 USERS_AT_ONCE = 1024
+MOST_STEPS = 1500
+"""Of training in all: many people need fewer epochs, and each step costs as much as there are items."""
 TARGETS = ("like", "list")
 
 
@@ -54,7 +57,8 @@ class FusionRecommender(Recommender):
         embedding_size: d, length of items and people.
         units: length of F_fusion.
         hidden_units: length of the layer that people pass through.
-        epochs, batch_size, learning_rate: of the Adam optimiser; a batch is so many people.
+        epochs, batch_size, learning_rate: of the Adam optimiser; a batch is so many people. Of more than about two
+            thousand people fewer epochs are made; see ``MOST_STEPS``.
         averaging: share that the running mean of the weights keeps at each step (.99: of about the last hundred steps);
             the mean is what is used in the end. 0 for the last weights as they are. Polyak and Juditsky (1992),
             Acceleration of stochastic approximation by averaging.
@@ -145,15 +149,14 @@ class FusionRecommender(Recommender):
         )
         averaging = {"use_ema": True, "ema_momentum": options["averaging"]} if options["averaging"] else {}
         trainer.compile(optimizer=keras.optimizers.Adam(options["learning_rate"], **averaging), jit_compile=False)
-        # Variables that are first made while a step is traced are traced twice, and their graphs never freed.
-        trainer.optimizer.build(trainer.trainable_variables)
         batches = TasteBatches(
             *self._ratings(train),
             like=0.5 if implicit else LIKE_THRESHOLD,
             batch_size=options["batch_size"],
             rng=np.random.default_rng(options["seed"]),
         )
-        trainer.fit(batches, epochs=options["epochs"], verbose=0, shuffle=False)
+        epochs = min(options["epochs"], -(-MOST_STEPS // len(batches)))
+        train_on_batches(trainer, batches, epochs=epochs)
         self._read(features)
 
     def aim(self, target: str) -> Self:

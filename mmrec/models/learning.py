@@ -33,11 +33,28 @@ class LossNetwork(keras.Model):
             raise InputError("there is no like to learn from: the network needs people with likes in several rows")
         rate = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(batches)) if decay else learning_rate
         self.compile(keras.optimizers.Adam(rate), jit_compile=False)
-        self.optimizer.build(self.trainable_variables)  # made while a step is traced, they would trace it twice
-        for _ in range(epochs):  # ``fit`` hands each small batch through a queue, a third of a step's time
-            for index in range(len(batches)):
-                self.train_on_batch(*batches[index])
-            batches.on_epoch_end()
+        train_on_batches(self, batches, epochs=epochs)
+
+
+def train_on_batches(network: keras.Model, batches: keras.utils.PyDataset, *, epochs: int) -> None:
+    """Train a compiled network, as its ``fit`` would.
+
+    ``fit`` hands each small batch through a queue, a third of a step's time; and TensorFlow's queue makes the process
+    give all freed memory back at once, so that every later step takes it page by page again.
+
+    Args:
+        network: compiled.
+        batches: what ``train_on_batch`` takes, in the order in which it is to be taken.
+        epochs: how often.
+    """
+    optimizer = network.optimizer
+    # Variables that are first made while a step is traced are traced twice, and their graphs never freed.
+    optimizer.build(network.trainable_variables)
+    for _ in range(epochs):
+        for index in range(len(batches)):
+            network.train_on_batch(*batches[index])
+        batches.on_epoch_end()
+    optimizer.finalize_variable_values(network.trainable_variables)  # running means, where they are kept
 
 
 def normal(deviation: float) -> keras.initializers.Initializer:

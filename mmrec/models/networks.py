@@ -124,12 +124,24 @@ class DocumentNetwork(keras.Model):
         return table
 
     def rate(self, people: np.ndarray, items: np.ndarray, popularity: np.ndarray) -> np.ndarray:
-        """R for every pair: p (B, d), q (I, d), a (I,) -> (B, I) float32 in (0, 1)."""
-        users, count = len(people), len(items)
-        person = ops.repeat(ops.convert_to_tensor(people), count, axis=0)  # (B * I, d)
-        item = ops.tile(ops.convert_to_tensor(items), (users, 1))  # (B * I, d)
-        logit = self.pair(person, item, ops.tile(ops.convert_to_tensor(popularity), (users,)))  # (B * I,)
-        return ops.convert_to_numpy(ops.reshape(ops.sigmoid(logit), (users, count)))  # (B, I)
+        """R for every pair: p (B, d), q (I, d), a (I,) -> (B, I) float32 in (0, 1).
+
+        For one person F_fusion is a layer of the item alone: W_f [p; q; p * q; a] + b_f = M [q; a; 1], where
+        M = [W_q + diag(p) W_pq; W_a; W_p p + b_f] in rows. No F_concat is made for each pair.
+        """
+        if not self.users:
+            logit = self.pair(people, ops.convert_to_tensor(items), popularity)[None]  # (1, I): the item alone
+            return np.repeat(ops.convert_to_numpy(ops.sigmoid(logit)), len(people), axis=0)
+        layer, d = self.fusion.layers[0], self.embedding_size
+        of_person, of_item, of_both, of_popularity = ops.split(layer.kernel, [d, 2 * d, 3 * d], axis=0)  # each (., n)
+        p, count = ops.convert_to_tensor(people), len(people)
+        fixed = ops.matmul(p, of_person) + layer.bias  # (B, n)
+        M = ops.concatenate(
+            [of_item + p[:, :, None] * of_both, ops.tile(of_popularity[None], (count, 1, 1)), fixed[:, None]], axis=1
+        )  # (B, d + 2, n)
+        q = np.column_stack([items, popularity, np.ones_like(popularity)])  # (I, d + 2)
+        logit = self.scorer(layer.activation(ops.matmul(q, M)))  # (B, I)
+        return ops.convert_to_numpy(ops.sigmoid(logit))
 
 
 def fix_chance(seed: int) -> None:
