@@ -13,7 +13,7 @@ from mmrec.audit.network import AuditNetwork
 from mmrec.data.catalogue import LIKE_THRESHOLD, Catalogue, Interactions
 from mmrec.data.split import Split, by_time
 from mmrec.evaluation.metrics import auc
-from mmrec.evaluation.protocol import evaluate
+from mmrec.evaluation.protocol import Evaluation, evaluate
 from mmrec.features.table import Features
 from mmrec.models.base import Recommender
 from mmrec.models.networks import fix_chance
@@ -90,13 +90,19 @@ class Audit:
         error = self._crash(faults)
         if error:
             return Result(error=error)
-        fitted = self.fitted(faults)
-        scores = fitted.scores
+        honest, ndcg = self.rated(faults).summary["auc"], self.lists(faults).summary["ndcg@20"]
+        return Result(honest, ndcg, *self._report(faults, self.fitted(faults)))
+
+    def rated(self, faults: Faults) -> Evaluation:
+        """The honest test of the scores of a pipeline that runs: its AUC counts."""
+        return self._judge(self.fitted(faults).scores)
+
+    def lists(self, faults: Faults) -> Evaluation:
+        """The honest test of its lists: NDCG counts."""
+        scores = self.fitted(faults).scores
         if faults.single_score:  # all but one item go without a score
             scores = np.where(np.arange(scores.shape[1]) == ASKED, scores, 0)  # (U, I)
-        ndcg = self._judge(scores).summary["ndcg@20"]
-        honest = self._judge(fitted.scores).summary["auc"]
-        return Result(honest, ndcg, *self._report(faults, fitted))
+        return self._judge(scores)
 
     def fitted(self, faults: Faults) -> Fitted:
         """The network with these faults, trained at the first call."""
@@ -143,7 +149,7 @@ class Audit:
         here = {name: self.inputs.features.mask(name) for name in tables}
         return {name: float(np.linalg.norm(table[here[name]], axis=1).mean()) for name, table in tables.items()}
 
-    def _judge(self, scores: np.ndarray) -> Any:
+    def _judge(self, scores: np.ndarray) -> Evaluation:
         return evaluate(_Scores(scores), self.judge)
 
     def _crash(self, faults: Faults) -> str:

@@ -1,0 +1,80 @@
+"""The audit of section 5 with several seeds: ``results/listing.json``, which chapter 12 prints beside its own run.
+
+Run ``python benchmarks/listing.py [--seeds 5]``. Each fault is put alone into the mended pipeline, and the faults are
+mended in turn. Every figure is a mean over the seeds with its interval over people; the tests of NDCG@20, with Holm's
+correction, pair the pipeline with one fault with the mended one, and each mending in turn with the step before it.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from mmrec.audit import AS_IT_STANDS, FAULTS, Audit, Faults
+from mmrec.datasets import open_dataset
+from mmrec.evaluation.comparison import Comparison
+from mmrec.evaluation.protocol import Evaluation
+from mmrec.evaluation.record import save_record
+from mmrec.evaluation.statistics import holm
+
+MENDED = "mended"
+
+
+def in_turn() -> dict[str, Faults]:
+    """Name -> faults that are left when that one and all before it are mended."""
+    left = {AS_IT_STANDS: Faults.everything()}
+    for fault in FAULTS:
+        left[fault.name] = list(left.values())[-1].mended(fault.name)
+    return left
+
+
+def measured(audits: list[Audit], pipelines: dict[str, Faults]) -> tuple[Comparison, Comparison]:
+    """The pipelines that run, compared by their scores and by their lists."""
+    rated: dict[str, list[Evaluation]] = {}
+    lists: dict[str, list[Evaluation]] = {}
+    for name, faults in tqdm(pipelines.items()):
+        if audits[0].run(faults).error:
+            continue
+        rated[name] = [audit.rated(faults) for audit in audits]
+        lists[name] = [audit.lists(faults) for audit in audits]
+    return Comparison(rated), Comparison(lists)
+
+
+def figures(rated: Comparison, lists: Comparison) -> dict[str, dict[str, Any]]:
+    """Name -> AUC and NDCG@20 as [mean, low, high]."""
+    auc, ndcg = rated.as_json(("auc",)), lists.as_json(("ndcg@20",))
+    return {name: {**auc[name], **ndcg[name]} for name in auc}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5)
+    options = parser.parse_args()
+    catalogue = open_dataset("embedded")
+    audits = [Audit(catalogue, seed) for seed in range(options.seeds)]
+
+    one = {MENDED: Faults(), **{fault.name: Faults(**{fault.name: True}) for fault in FAULTS}}
+    rated, lists = measured(audits, one)
+    alone = figures(rated, lists)
+    faulty = tuple(name for name in alone if name != MENDED)
+    for name, row in zip(faulty, lists.against(MENDED, faulty).to_dict("records"), strict=True):
+        alone[name]["mended - this"] = row
+
+    rated, lists = measured(audits, in_turn())
+    turn = figures(rated, lists)
+    steps = list(zip(turn, list(turn)[1:], strict=False))
+    rows = {after: lists.against(after, (before,)).to_dict("records")[0] for before, after in steps}
+    adjusted = holm({name: row["p"] for name, row in rows.items()})
+    for name, row in rows.items():
+        turn[name]["this - the step before"] = {**row, "p (Holm)": adjusted[name]}
+
+    out = Path(__file__).parents[1] / "results" / "listing.json"
+    told = f"python benchmarks/listing.py --seeds {options.seeds}"
+    found = {"alone": alone, "in turn": turn}
+    save_record(out, found, seed=0, seeds=options.seeds, data_hash=catalogue.fingerprint, command=told)
+    print(out)
+
+
+if __name__ == "__main__":
+    main()
