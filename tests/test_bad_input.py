@@ -2,8 +2,8 @@
 
 Told elsewhere: pickles that would run code (``test_unpickle.py``, ``test_layouts.py``), arrays of another shape
 (``test_layouts.py``), faults of a catalogue folder (``test_validation.py``), ids that a saved model does not know
-(``test_bundle.py``). Feature rows that are all shifted by one can be seen only where a row is then missing or too many:
-arrays carry no ids. ``test_shifted_features`` says what is seen and what is not.
+(``test_bundle.py``), feature rows that are all shifted by one, which shows in what people like together
+(``test_alignment.py``). With as few people as here it shows only where a row is then missing or too many.
 """
 
 import errno
@@ -307,7 +307,8 @@ def test_faulty_features_are_one_line(folder, fault, monkeypatch, capsys):
 
 
 def test_shifted_features_of_the_right_number(folder):
-    """Rows that lie one place further, the last one first, are read: nothing in the layout tells them from sound ones.
+    """Rows that lie one place further, the last one first, are read: nothing in the layout tells them from sound ones,
+    and ten people like too little to tell them either (``test_alignment.py`` has more).
 
     The fingerprint does, so that no result of the sound folder is taken for theirs; and items known to lack a modality
     do, whose rows must be zero.

@@ -43,6 +43,7 @@ def command(
 ) -> None:
     """Measure models on the data in FOLDER; settings are chosen on validation, the test is read once."""
     from mmrec.data.split import CASES
+    from mmrec.evaluation.alignment import doubts
     from mmrec.evaluation.benchmark import benchmark, choose_models
     from mmrec.evaluation.layouts import read_layout
     from mmrec.evaluation.verdict import summary_lines
@@ -51,6 +52,8 @@ def command(
     if unknown := [case for case in wanted if case not in CASES]:
         raise click.UsageError(f"unknown case {unknown[0]!r}: choose from {', '.join(CASES)}")
     bundle = read_layout(folder, layout, drop_faulty=drop_faulty, progress=True)
+    for doubt in doubts(bundle.warm.train, bundle.features):
+        click.echo(f"warning: {doubt}", err=True)
     result = benchmark(
         bundle,
         choose_models(models, bundle),
