@@ -3,11 +3,11 @@
 Run ``python benchmarks/models.py embedded|films|lastfm [--seeds 5] [--models all] [--keep FILE] [--refit] [--thin N]``.
 Settings are chosen on validation by ``mmrec benchmark``, whose whole result stays in FILE, so that an interrupted run
 goes on. The films and Last.fm-2K are read from ``$MMREC_DATA``. With ``--refit`` each model is also fitted a last time,
-on train and validation together. For the films and the embedded catalogue, items without a training row are measured
-apart: each content model with all modalities, with each alone, and with features dealt out anew; of the films once more
-with features of networks trained elsewhere, where ``mmrec fetch encoders`` has put them. With ``--thin 5`` everybody
-keeps five training rows, drawn, and the record is ``results/models-NAME-thin5.json``: whether defaults and searches
-carry over to sparse data.
+on train and validation together, and the record is ``results/models-NAME-refit.json``, of these lists alone. Without
+it, for the films and the embedded catalogue, items without a training row are measured apart: each content model with
+all modalities, with each alone, and with features dealt out anew; of the films once more with features of networks
+trained elsewhere, where ``mmrec fetch encoders`` has put them. With ``--thin 5`` everybody keeps five training rows,
+drawn, and the record is ``results/models-NAME-thin5.json``: whether defaults and searches carry over to sparse data.
 """
 
 import argparse
@@ -129,7 +129,8 @@ def main() -> None:
     options = parser.parse_args()
     bundle = read(options.dataset)
     bundle = thinned(bundle, options.thin) if options.thin else bundle
-    record = f"models-{options.dataset}" + (f"-thin{options.thin}" if options.thin else "")
+    record = f"models-{options.dataset}{'-refit' if options.refit else ''}"
+    record += f"-thin{options.thin}" if options.thin else ""
     models = choose_models(options.models, bundle)
     keep = options.keep or cache_root() / f"benchmark-{record}.json"
     result = benchmark(bundle, models, seeds=options.seeds, refit=options.refit, out=keep, progress=True)
@@ -146,7 +147,7 @@ def main() -> None:
         results["oracle"] = {"auc": evaluate(oracle, bundle.split()).summary["auc"]}
         for row in results["models"].values():
             row["share of the oracle"] = round(share_of_oracle(row["auc"], results["oracle"]["auc"]), 4)
-    if options.dataset != "lastfm" and not options.thin:
+    if options.dataset != "lastfm" and not options.refit and not options.thin:
         chosen = {name: found["chosen"] for name, found in result["search"].items()}
         content = [name for name in CONTENT if name in chosen]
         results["cold"] = cold(bundle, bundle.features, content, chosen, options.seeds)

@@ -32,7 +32,7 @@ def lines(head: list[str], rows: list[list[str]]) -> str:
 
 def models(name: str, refit: bool = False) -> str:
     """The best models on test, and the baselines."""
-    found = record(f"models-{name}")
+    found = record(f"models-{name}{'-refit' if refit else ''}")
     measured = {model: row["refit"] if refit else row for model, row in found["models"].items()}
     order = sorted(measured, key=lambda model: -measured[model]["ndcg@20"])
     share = "share of the oracle" in found["models"][order[0]]
