@@ -16,6 +16,8 @@ from mmrec.evaluation.protocol import evaluate
 from mmrec.features.extraction import extract
 from mmrec.simulation import simulate
 from mmrec.simulation.oracle import Oracle
+from mmrec.simulation.posters import draw_poster
+from mmrec.simulation.scenarios import SCENARIOS
 from mmrec.simulation.truth import Truth
 
 
@@ -70,9 +72,44 @@ def test_oracle_beats_what_sees_less(simulated):
     assert best > blind + 0.1
 
 
-def test_media_show_what_they_should(simulated):
-    features = extract(read_catalogue(simulated))
-    factors = Truth.load(simulated / "truth.npz").items
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "shop"
+    simulate(folder, scenario="ecommerce", items=60, users=80, ratings=1600, seed=3)
+    return folder
+
+
+def test_a_shop_is_a_sound_catalogue_too(shop, simulated):
+    assert validate(shop).ok
+    catalogue, plan = read_catalogue(shop), SCENARIOS["ecommerce"]
+    assert json.loads((shop / "data_card.json").read_text())["scenario"] == "ecommerce"
+    assert {path.split("/")[0] for path in catalogue.items["image"] if path} == {"pictures"}
+    kinds = Truth.load(shop / "truth.npz").items[:, :6].argmax(axis=1)
+    for text, kind in zip(catalogue.items["text"], kinds, strict=True):
+        words = plan.words["genre"][plan.factor("genre").levels[kind]]
+        assert not text or any(word in text.lower() for word in (*words["en"], *words["zh"]))
+    assert "film" not in " ".join([*catalogue.items["text"], *catalogue.reviews])
+    assert read_catalogue(simulated).items["title"].tolist() != catalogue.items["title"].tolist()
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_scenario_can_be_drawn_and_told(name):
+    plan = SCENARIOS[name]
+    assert sum(factor.share for factor in plan.factors) == pytest.approx(1)
+    rng = np.random.default_rng(0)
+    for kind in plan.factor("genre").levels:
+        for style in plan.factor("style").levels:
+            assert draw_poster(kind, style, rng).size == (120, 180)
+    for role in ("genre", "setting"):
+        assert tuple(plan.words[role]) == plan.factor(role).levels
+    assert all(len(words[language]) >= 2 for words in plan.words["genre"].values() for language in ("en", "zh"))
+
+
+@pytest.mark.parametrize("name", ["simulated", "shop"])
+def test_media_show_what_they_should(name, request):
+    folder = request.getfixturevalue(name)
+    features = extract(read_catalogue(folder))
+    factors = Truth.load(folder / "truth.npz").items
     seen = features.mask("image")
     pictures = features.blocks["image"][seen]
     pictures = (pictures - pictures.mean(axis=0)) / np.maximum(pictures.std(axis=0), 1e-6)

@@ -7,7 +7,7 @@ import click
 
 @click.command("simulate")
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--scenario", default="movies", show_default=True, help="Kind of catalogue.")
+@click.option("--scenario", default="movies", show_default=True, help="Kind of catalogue: movies or ecommerce.")
 @click.option("--items", default=600, show_default=True, help="Number of items.")
 @click.option("--users", default=1000, show_default=True, help="Number of users.")
 @click.option("--ratings", default=30_000, show_default=True, help="Number of ratings.")

@@ -9,8 +9,8 @@ from mmrec import __version__
 from mmrec.data.catalogue import MODALITIES, Interactions
 from mmrec.data.split import by_time
 from mmrec.evaluation.protocol import evaluate
+from mmrec.simulation.factors import Scenario
 from mmrec.simulation.oracle import Oracle
-from mmrec.simulation.scenarios import Scenario
 
 REPORTED = ("auc", "recall@20", "ndcg@20")
 VIEWS: dict[str, tuple[str, ...] | None] = {

@@ -14,8 +14,9 @@ from mmrec.errors import InputError
 from mmrec.files import atomic_write, write_json
 from mmrec.simulation import music, posters, texts
 from mmrec.simulation.card import data_card
+from mmrec.simulation.factors import Scenario
 from mmrec.simulation.ratings import Ratings, draw_ratings
-from mmrec.simulation.scenarios import SCENARIOS, Scenario
+from mmrec.simulation.scenarios import SCENARIOS
 from mmrec.simulation.truth import ItemFactors, draw_items, draw_truth
 
 ABSENT = 0.1
@@ -69,9 +70,9 @@ def simulate(
 
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    for name in ("posters", "music"):
+    for name in plan.folders:
         (part / name).mkdir(parents=True)
-    bar = tqdm(item_seed.spawn(items), desc="films", disable=None if progress else True)
+    bar = tqdm(item_seed.spawn(items), desc=plan.name, disable=None if progress else True)
     work = joblib.Parallel(n_jobs=2, batch_size=20)
     rows = work(joblib.delayed(_make_item)(part, plan, factors, item, chance) for item, chance in enumerate(bar))
     table = pd.DataFrame(rows)
@@ -106,7 +107,8 @@ def _make_item(
 ) -> dict[str, str]:
     """Write the media of one item; returns its row of product_data.csv and its language."""
     rng = np.random.default_rng(chance)
-    ident = f"m{item + 1:04d}"
+    ident = f"{scenario.prefix}{item + 1:04d}"
+    pictures, sounds = scenario.folders
     here = rng.random(3) >= ABSENT
     if not here.any():
         here[int(rng.integers(3))] = True
@@ -120,11 +122,11 @@ def _make_item(
     poster = posters.draw_poster(genre, style, rng)
     as_png = bool(rng.integers(2))
     if here[1]:
-        row["image"] = f"posters/{ident}.{'png' if as_png else 'jpg'}"
+        row["image"] = f"{pictures}/{ident}.{'png' if as_png else 'jpg'}"
         with atomic_write(folder / row["image"], "wb") as stream:
             stream.write(posters.encode_png(poster) if as_png else posters.encode_jpeg(poster))
     if here[2]:
-        row["audio"] = f"music/{ident}.ogg"
+        row["audio"] = f"{sounds}/{ident}.ogg"
         tune = music.compose(float(factors.scales["mood"][item, 0]), float(factors.scales["energy"][item, 0]), rng)
         with atomic_write(folder / row["audio"], "wb") as stream:
             stream.write(music.encode_ogg(tune))

@@ -1,4 +1,4 @@
-"""Drawn posters: palette and motif tell the genre, the pattern is the style. Flat colours, no fonts.
+"""Drawn posters and product pictures: palette and motif tell the kind, the pattern the style. Flat colours, no fonts.
 
 PNG files are written with stored (uncompressed) blocks, so that their bytes do not depend on the build
 of a compression library.
@@ -12,6 +12,8 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageDraw
 
+from mmrec.simulation import products
+
 WIDTH, HEIGHT = 120, 180
 Colour = tuple[int, int, int]
 
@@ -22,6 +24,7 @@ _PALETTES: dict[str, tuple[Colour, Colour, Colour]] = {  # background, motif, de
     "western": ((232, 150, 60), (120, 60, 20), (255, 220, 120)),
     "crime": ((92, 98, 108), (24, 26, 30), (250, 215, 70)),
     "comedy": ((90, 205, 225), (250, 215, 40), (230, 70, 50)),
+    **products.PALETTES,
 }
 
 
@@ -137,6 +140,7 @@ _MOTIFS: dict[str, Callable[..., None]] = {
     "western": _desert,
     "crime": _skyline,
     "comedy": _smile,
+    **products.MOTIFS,
 }
 
 

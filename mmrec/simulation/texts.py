@@ -2,27 +2,10 @@
 
 import numpy as np
 
-from mmrec.simulation.scenarios import Scenario
+from mmrec.simulation.factors import Scenario
 from mmrec.simulation.truth import ItemFactors
 
 LANGUAGES = ("en", "zh", "mixed")
-
-_OPINIONS = {
-    "en": {
-        "love": ("I loved it: {about}.", "Wonderful, {about}!", "One of the best, {about}."),
-        "fine": ("Not bad, {about}.", "It was fine, {about}.", "Worth seeing once, {about}."),
-        "hate": ("A disappointment, {about}.", "I stopped half way, {about}.", "Boring, {about}."),
-    },
-    "zh": {
-        "love": ("太喜欢了，{about}。", "非常精彩，{about}！", "难得的好片，{about}。"),
-        "fine": ("还可以，{about}。", "不算差，{about}。", "值得看一次，{about}。"),
-        "hate": ("很失望，{about}。", "看了一半就放弃，{about}。", "无聊，{about}。"),
-    },
-}
-_ABOUT = {
-    "en": {"genre": "all that {word}", "mood": "so {word}", "setting": "life {word}"},
-    "zh": {"genre": "满是{word}", "mood": "如此{word}", "setting": "{word}的生活"},
-}
 
 
 def mood_level(value: float) -> str:
@@ -58,8 +41,8 @@ def review(
     """A sentence whose tone follows the stars and which names something that the item's text shows too."""
     tone = "love" if stars >= 4 else "fine" if stars == 3 else "hate"
     role = _pick(("genre", "genre", "mood", "setting"), rng)
-    about = _ABOUT[language][role].format(word=_pick(level_words(scenario, factors, role, item)[language], rng))
-    return _pick(_OPINIONS[language][tone], rng).format(about=about)
+    about = scenario.about[language][role].format(word=_pick(level_words(scenario, factors, role, item)[language], rng))
+    return _pick(scenario.opinions[language][tone], rng).format(about=about)
 
 
 def level_words(scenario: Scenario, factors: ItemFactors, role: str, item: int):

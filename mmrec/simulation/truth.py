@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 
 from mmrec.files import atomic_write
-from mmrec.simulation.scenarios import Scenario
+from mmrec.simulation.factors import Scenario
 
 SPREAD = 2.3
 """Deviation of preference in units of the noise: sets how much of a rating is luck."""
