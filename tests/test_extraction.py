@@ -275,9 +275,24 @@ def test_an_undecodable_file_is_named(monkeypatch, tmp_path):
 def test_feature_folder_discards_what_is_not_finished(tmp_path, monkeypatch):
     monkeypatch.setenv("MMREC_CACHE", str(tmp_path / "cache"))
     target = FeatureFolder(tmp_path / "out")
-    target.array("image", (3, 2))[:] = 1
+    target.add("image", (3, 2), [np.ones((3, 2), np.float32)])
     target.discard()
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_feature_folder_takes_all_rows_or_says_what_lacks(tmp_path, monkeypatch):
+    monkeypatch.setenv("MMREC_CACHE", str(tmp_path / "cache"))
+    rows = np.arange(10, dtype=np.float32).reshape(5, 2)
+    target = FeatureFolder(tmp_path / "out")
+    with pytest.raises(ValueError, match="3 image rows, expected 5"):
+        target.add("image", (5, 2), [rows[:3]])
+    with pytest.raises(ValueError, match=r"\(2,\), expected \(3,\)"):
+        target.add("image", (5, 3), [rows])
+    target.add("image", (5, 2), [rows[:3], rows[3:]])
+    blocks = target.finish(np.ones((5, 3), bool), {})
+    target.discard()
+    np.testing.assert_array_equal(blocks["image"], rows)
+    np.testing.assert_array_equal(np.load(tmp_path / "out" / "image_feat.npy", allow_pickle=False), rows)
 
 
 def command(folder: Path, out: Path) -> list[str]:

@@ -84,12 +84,13 @@ def extract(
                 encoder = chosen[modality]
                 work = _Work(rows, sources, _hashes(sources, pool, jobs, progress, modality))
                 present[rows, column] = True
-                shape = (items, encoder.size)
                 with FeatureStore(_identity(encoder), encoder.size) as store:
                     _encode_missing(encoder, work, store, pool, jobs, progress)
-                    block = target.array(modality, shape) if target else np.zeros(shape, np.float32)
-                    _fill(block, work, store)
-                blocks[modality] = block
+                    parts = _aligned(work, items, store)
+                    if target:
+                        target.add(modality, (items, encoder.size), parts)
+                    else:
+                        blocks[modality] = np.concatenate(list(parts))
                 info[modality] = {
                     "encoder": encoder.name,
                     "version": encoder.version,
@@ -117,9 +118,8 @@ def write(features: Features, folder: Path | str) -> None:
     try:
         for modality in features.modalities:
             block = features.blocks[modality]
-            array = target.array(modality, block.shape)
-            for start in range(0, len(block), _ROWS_AT_ONCE):
-                array[start : start + _ROWS_AT_ONCE] = block[start : start + _ROWS_AT_ONCE]
+            starts = range(0, len(block), _ROWS_AT_ONCE)
+            target.add(modality, block.shape, (block[start : start + _ROWS_AT_ONCE] for start in starts))
         target.finish(features.present, dict(features.info))
     finally:
         target.discard()
@@ -183,9 +183,13 @@ def _encode_missing(
             bar.update(len(batch))
 
 
-def _fill(block: np.ndarray, work: _Work, store: FeatureStore) -> None:
-    for start in range(0, len(work.rows), _ROWS_AT_ONCE):
-        block[work.rows[start : start + _ROWS_AT_ONCE]] = store.get(work.keys[start : start + _ROWS_AT_ONCE])
+def _aligned(work: _Work, items: int, store: FeatureStore) -> Iterator[np.ndarray]:
+    """(n, d) float32 of the next n items, until all have come; zeros where an item lacks the modality."""
+    for start in range(0, items, _ROWS_AT_ONCE):
+        first, last = np.searchsorted(work.rows, (start, start + _ROWS_AT_ONCE))
+        part = np.zeros((min(_ROWS_AT_ONCE, items - start), store.size), np.float32)
+        part[work.rows[first:last] - start] = store.get(work.keys[first:last])
+        yield part
 
 
 def _ahead(pool: ThreadPoolExecutor, work: Callable[[_T], _R], values: Sequence[_T], depth: int) -> Iterator[_R]:

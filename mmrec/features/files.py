@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +26,36 @@ class FeatureFolder:
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._growing: dict[str, tuple[Path, np.memmap]] = {}
+        self._growing: dict[str, Path] = {}
         locks = cache_root() / "locks"
         locks.mkdir(exist_ok=True)
         self._lock = FileLock(locks / hashlib.sha256(str(self.folder.resolve()).encode()).hexdigest()[:32])
         self._lock.acquire()
 
-    def array(self, modality: str, shape: tuple[int, ...]) -> np.memmap:
-        """A (I, d) float32 array of zeros on disk, to be filled by the caller."""
-        temporary = self.folder / f".{modality}_feat.npy.part"
-        array = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
-        self._growing[modality] = (temporary, array)
-        return array
+    def add(self, modality: str, shape: tuple[int, ...], parts: Iterable[np.ndarray]) -> None:
+        """Write a (I, d) float32 array, some rows at a time: a mapped file would stay in memory as it fills.
+
+        Args:
+            modality: whose rows they are.
+            shape: of the whole.
+            parts: (n, d) each, I rows together.
+
+        Raises:
+            ValueError: the parts have not I rows of d numbers.
+        """
+        temporary = self._growing[modality] = self.folder / f".{modality}_feat.npy.part"
+        rows = 0
+        with temporary.open("wb") as stream:
+            described = np.lib.format.dtype_to_descr(np.dtype("<f4"))
+            header = {"descr": described, "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(stream, header)
+            for part in parts:
+                if part.shape[1:] != shape[1:]:
+                    raise ValueError(f"{modality} rows have shape {part.shape[1:]}, expected {shape[1:]}")
+                stream.write(np.ascontiguousarray(part, "<f4").data)
+                rows += len(part)
+        if rows != shape[0]:
+            raise ValueError(f"{rows} {modality} rows, expected {shape[0]}")
 
     def finish(self, present: np.ndarray, info: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Put all files in place, ``features.json`` last, and map the arrays for reading.
@@ -57,9 +75,7 @@ class FeatureFolder:
             if modality not in self._growing:
                 place.unlink(missing_ok=True)
                 continue
-            temporary, array = self._growing.pop(modality)
-            array.flush()
-            os.replace(temporary, place)
+            os.replace(self._growing.pop(modality), place)
             blocks[modality] = np.load(place, mmap_mode="r", allow_pickle=False)
         with atomic_write(self.folder / "present.npy", "wb") as stream:
             np.save(stream, present, allow_pickle=False)
@@ -68,7 +84,7 @@ class FeatureFolder:
 
     def discard(self) -> None:
         """Remove what was not finished and let other processes have the folder; after ``finish`` just the latter."""
-        for temporary, _ in self._growing.values():
+        for temporary in self._growing.values():
             temporary.unlink(missing_ok=True)
         self._growing.clear()
         self._lock.release()
