@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from mmrec.simulation.factors import Factor, Scenario, Words
+from mmrec.simulation.factors import Scenario, Words, seven_factors
 
 _KINDS: Mapping[str, Words] = {
     "headphones": {
@@ -45,15 +45,7 @@ _LOOKS: Mapping[str, Words] = {
 
 ECOMMERCE = Scenario(
     name="ecommerce",
-    factors=(
-        Factor("genre", ("text", "image"), 0.34, tuple(_KINDS), drift=0.25),
-        Factor("mood", ("text", "audio"), 0.17, drift=0.25),
-        Factor("energy", ("audio",), 0.13),
-        Factor("setting", ("text",), 0.11, tuple(_USES)),
-        Factor("style", ("image",), 0.09, ("stripes", "frame", "dots", "diagonal")),
-        Factor("spirit", (), 0.08, width=2),
-        Factor("craft", (), 0.08),
-    ),
+    factors=seven_factors(_KINDS, _USES),
     words={"genre": _KINDS, "setting": _USES, "mood": _LOOKS},
     openings={
         "en": (

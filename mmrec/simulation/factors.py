@@ -1,6 +1,6 @@
 """What a scenario's items are made of: factors, where each can be perceived, and the words for them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 Words = Mapping[str, tuple[str, ...]]
@@ -31,6 +31,24 @@ class Factor:
     def columns(self) -> int:
         """Columns of the factor in the item matrix."""
         return len(self.levels) or self.width
+
+
+def seven_factors(kinds: Iterable[str], settings: Iterable[str]) -> tuple[Factor, ...]:
+    """Factors of items that have a text, a picture and a sound: each seen in two of them, in one, or in none.
+
+    Args:
+        kinds: classes of the role "genre", which text and picture show.
+        settings: classes of the role "setting", which the text alone tells.
+    """
+    return (
+        Factor("genre", ("text", "image"), 0.34, tuple(kinds), drift=0.25),
+        Factor("mood", ("text", "audio"), 0.17, drift=0.25),
+        Factor("energy", ("audio",), 0.13),
+        Factor("setting", ("text",), 0.11, tuple(settings)),
+        Factor("style", ("image",), 0.09, ("stripes", "frame", "dots", "diagonal")),
+        Factor("spirit", (), 0.08, width=2),
+        Factor("craft", (), 0.08),
+    )
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from mmrec.simulation.factors import Factor, Scenario, Words
+from mmrec.simulation.factors import Scenario, Words, seven_factors
 
 _GENRES: Mapping[str, Words] = {
     "science fiction": {
@@ -51,15 +51,7 @@ _MOODS: Mapping[str, Words] = {
 
 MOVIES = Scenario(
     name="movies",
-    factors=(
-        Factor("genre", ("text", "image"), 0.34, tuple(_GENRES), drift=0.25),
-        Factor("mood", ("text", "audio"), 0.17, drift=0.25),
-        Factor("energy", ("audio",), 0.13),
-        Factor("setting", ("text",), 0.11, tuple(_SETTINGS)),
-        Factor("style", ("image",), 0.09, ("stripes", "frame", "dots", "diagonal")),
-        Factor("spirit", (), 0.08, width=2),
-        Factor("craft", (), 0.08),
-    ),
+    factors=seven_factors(_GENRES, _SETTINGS),
     words={"genre": _GENRES, "setting": _SETTINGS, "mood": _MOODS},
     openings={
         "en": (

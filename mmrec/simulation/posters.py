@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from mmrec.simulation import products
+from mmrec.simulation.products import Colour
 
 WIDTH, HEIGHT = 120, 180
-Colour = tuple[int, int, int]
 
 _PALETTES: dict[str, tuple[Colour, Colour, Colour]] = {  # background, motif, detail
     "science fiction": ((16, 24, 72), (120, 190, 230), (240, 240, 255)),
