@@ -11,7 +11,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from mmrec.audit import AS_IT_STANDS, FAULTS, Audit, Faults
+from mmrec.audit import Audit, Faults, mended_in_turn, one_at_a_time
 from mmrec.datasets import open_dataset
 from mmrec.evaluation.comparison import Comparison
 from mmrec.evaluation.protocol import Evaluation
@@ -21,20 +21,12 @@ from mmrec.evaluation.statistics import holm
 MENDED = "mended"
 
 
-def in_turn() -> dict[str, Faults]:
-    """Name -> faults that are left when that one and all before it are mended."""
-    left = {AS_IT_STANDS: Faults.everything()}
-    for fault in FAULTS:
-        left[fault.name] = list(left.values())[-1].mended(fault.name)
-    return left
-
-
 def measured(audits: list[Audit], pipelines: dict[str, Faults]) -> tuple[Comparison, Comparison]:
     """The pipelines that run, compared by their scores and by their lists."""
     rated: dict[str, list[Evaluation]] = {}
     lists: dict[str, list[Evaluation]] = {}
     for name, faults in tqdm(pipelines.items()):
-        if audits[0].run(faults).error:
+        if audits[0].error(faults):
             continue
         rated[name] = [audit.rated(faults) for audit in audits]
         lists[name] = [audit.lists(faults) for audit in audits]
@@ -54,14 +46,13 @@ def main() -> None:
     catalogue = open_dataset("embedded")
     audits = [Audit(catalogue, seed) for seed in range(options.seeds)]
 
-    one = {MENDED: Faults(), **{fault.name: Faults(**{fault.name: True}) for fault in FAULTS}}
-    rated, lists = measured(audits, one)
+    rated, lists = measured(audits, {MENDED: Faults(), **one_at_a_time()})
     alone = figures(rated, lists)
     faulty = tuple(name for name in alone if name != MENDED)
     for name, row in zip(faulty, lists.against(MENDED, faulty).to_dict("records"), strict=True):
         alone[name]["mended - this"] = row
 
-    rated, lists = measured(audits, in_turn())
+    rated, lists = measured(audits, mended_in_turn())
     turn = figures(rated, lists)
     steps = list(zip(turn, list(turn)[1:], strict=False))
     rows = {after: lists.against(after, (before,)).to_dict("records")[0] for before, after in steps}

@@ -88,3 +88,21 @@ class Faults:
             "test_as_validation",
             "misread_score",
         )
+
+
+AS_IT_STANDS = "the listing as it stands"
+
+
+def mended_in_turn() -> dict[str, Faults]:
+    """Name -> what is left in force when that fault and all before it are mended; first the listing as it stands."""
+    left = Faults.everything()
+    steps = {AS_IT_STANDS: left}
+    for fault in FAULTS:
+        left = left.mended(fault.name)
+        steps[fault.name] = left
+    return steps
+
+
+def one_at_a_time() -> dict[str, Faults]:
+    """Name -> that fault in force and all others mended."""
+    return {fault.name: Faults(**{fault.name: True}) for fault in FAULTS}

@@ -87,11 +87,19 @@ class Audit:
 
     def run(self, faults: Faults) -> Result:
         """Run the pipeline with these faults."""
-        error = self._crash(faults)
-        if error:
+        if error := self.error(faults):
             return Result(error=error)
         honest, ndcg = self.rated(faults).summary["auc"], self.lists(faults).summary["ndcg@20"]
         return Result(honest, ndcg, *self._report(faults, self.fitted(faults)))
+
+    def error(self, faults: Faults) -> str:
+        """The error of the first part that does not run, shortened; '' when all run."""
+        catalogue = self.inputs.catalogue
+        if faults.lengths:
+            return parts.error_of(lambda: parts.cut_unequal(len(catalogue.interactions), len(catalogue.item_ids)))
+        if faults.flat_convolution:
+            return parts.error_of(parts.convolve_flat)
+        return parts.error_of(lambda: parts.feed_strings(catalogue.reviews[:32])) if faults.strings else ""
 
     def rated(self, faults: Faults) -> Evaluation:
         """The honest test of the scores of a pipeline that runs: its AUC counts."""
@@ -151,15 +159,6 @@ class Audit:
 
     def _judge(self, scores: np.ndarray) -> Evaluation:
         return evaluate(_Scores(scores), self.judge)
-
-    def _crash(self, faults: Faults) -> str:
-        """The error of the first part that does not run."""
-        catalogue = self.inputs.catalogue
-        if faults.lengths:
-            return parts.error_of(lambda: parts.cut_unequal(len(catalogue.interactions), len(catalogue.item_ids)))
-        if faults.flat_convolution:
-            return parts.error_of(parts.convolve_flat)
-        return parts.error_of(lambda: parts.feed_strings(catalogue.reviews[:32])) if faults.strings else ""
 
     def _report(self, faults: Faults, fitted: Fitted) -> tuple[float, str]:
         rows = fitted.rows

@@ -2,26 +2,19 @@
 
 import pandas as pd
 
-from mmrec.audit.faults import FAULTS, Faults
+from mmrec.audit.faults import FAULTS, mended_in_turn, one_at_a_time
 from mmrec.audit.pipeline import Audit, Result
 from mmrec.audit.symptoms import when_run
-
-AS_IT_STANDS = "the listing as it stands"
 
 
 def accumulated(audit: Audit) -> dict[str, Result]:
     """Name -> result with that fault and all before it mended; first the listing as it stands."""
-    faults = Faults.everything()
-    results = {AS_IT_STANDS: audit.run(faults)}
-    for fault in FAULTS:
-        faults = faults.mended(fault.name)
-        results[fault.name] = audit.run(faults)
-    return results
+    return {name: audit.run(faults) for name, faults in mended_in_turn().items()}
 
 
 def alone(audit: Audit) -> dict[str, Result]:
     """Name -> result with that fault in force and all others mended."""
-    return {fault.name: audit.run(Faults(**{fault.name: True})) for fault in FAULTS}
+    return {name: audit.run(faults) for name, faults in one_at_a_time().items()}
 
 
 def combined(audit: Audit) -> pd.DataFrame:
