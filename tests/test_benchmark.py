@@ -169,6 +169,11 @@ def test_ensemble_gets_the_settings_chosen_for_its_members(bundle):
     assert members == {name: result["search"][name]["chosen"] for name in ("ease", "item-knn")}
 
 
+def test_the_command_has_the_budget_of_the_function():
+    (option,) = (one for one in command.params if one.name == "budget_seconds")
+    assert option.default == module.BUDGET_SECONDS
+
+
 def test_budget_of_nothing_leaves_the_defaults(bundle):
     result = benchmark(bundle, ["ease", "item-knn"], seeds=1, budget_seconds=0.0)
     assert [len(result["search"][name]["log"]) for name in ("ease", "item-knn")] == [1, 1]
