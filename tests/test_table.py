@@ -63,3 +63,17 @@ def test_bad_blocks_are_refused(blocks, message):
 def test_bad_mask_is_refused():
     with pytest.raises(InputError, match="present has shape"):
         Features(("a", "b"), {}, np.ones((2, 2), bool))
+
+
+@pytest.mark.parametrize("seen", [slice(None), slice(100, None)], ids=["file", "part of a file"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_rows_of_a_mapped_file_are_checked(tmp_path, seen, order):
+    rows = np.ones((3000, 2), np.float32, order=order)
+    rows[2500, 1] = np.inf
+    np.save(tmp_path / "rows.npy", rows)
+    block = np.load(tmp_path / "rows.npy", mmap_mode="r")[seen]
+    ids = tuple(str(number) for number in range(len(block)))
+    with pytest.raises(InputError, match=rf"item row {len(block) - 500} are not finite \(1 rows\)"):
+        Features(ids, {"text": block}, np.ones((len(block), 3), bool))
+    fine = block[: len(block) - 600]
+    assert Features(ids[: len(fine)], {"text": fine}, np.ones((len(fine), 3), bool)).blocks["text"] is fine

@@ -27,7 +27,7 @@ from mmrec.features.table import Features
 from mmrec.files import sha256_file
 
 BATCH = 32
-_ROWS_AT_ONCE = 1024
+_ROWS_AT_ONCE = 128
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")

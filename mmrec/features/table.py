@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from mmap import mmap
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from scipy.sparse import csr_matrix
 
 from mmrec.data.catalogue import MODALITIES
 from mmrec.errors import InputError
+
+_ROWS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,11 @@ class Features:
                 raise InputError(
                     f"{name} features have shape {block.shape}: expected one row for each of {items} items"
                 )
-            bad = ~np.isfinite(block).all(axis=1)
-            if bad.any():
-                raise InputError(
-                    f"{name} features of item row {int(np.argmax(bad))} are not finite ({int(bad.sum())} rows)"
-                )
+            bad = [
+                start + row for start, part in _parts(block) for row in np.flatnonzero(~np.isfinite(part).all(axis=1))
+            ]
+            if bad:
+                raise InputError(f"{name} features of item row {bad[0]} are not finite ({len(bad)} rows)")
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -87,3 +90,18 @@ class Features:
             blocks={name: block[order] for name, block in self.blocks.items()},
             present=self.present[order],
         )
+
+
+def _parts(block: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Where each part of the rows starts, and the part, (n, d).
+
+    What is read of a mapped file stays in memory as long as it is mapped: here every part is mapped for itself.
+    """
+    file = block if isinstance(block, np.memmap) else None
+    if file is not None and not (isinstance(file.base, mmap) and file.flags.c_contiguous):
+        file = None  # a view of one
+    for start in range(0, len(block), _ROWS_AT_ONCE):
+        source = block
+        if file is not None:
+            source = np.memmap(file.filename, file.dtype, "r", file.offset, file.shape)
+        yield start, source[start : start + _ROWS_AT_ONCE]
