@@ -173,9 +173,9 @@ def replay_results(rows: Interactions, chunks: int = 100) -> Any:
         ("ease, refitted", "ease, weights frozen, people heard"),
         ("popularity, refitted", "popularity, frozen"),
     ):
-        pair = [found[name].per_user("ndcg@20", rows.users) for name in (first, second)]
-        measured = ~np.isnan(pair[0])
-        tests[f"{first} - {second}"] = paired_test(*(each[measured] for each in pair), np.random.default_rng(0))
+        leader, other = (found[name].per_user("ndcg@20", rows.users) for name in (first, second))
+        measured = ~np.isnan(leader)
+        tests[f"{first} - {second}"] = paired_test(leader[measured], other[measured], np.random.default_rng(0))
     adjusted = holm({name: p for name, (_, p) in tests.items()})
     results["NDCG@20, paired over people"] = {
         name: {"difference": gap, "p": p, "p (Holm)": adjusted[name]} for name, (gap, p) in tests.items()

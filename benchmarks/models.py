@@ -30,6 +30,7 @@ from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.record import save_record
 from mmrec.evaluation.verdict import summary_lines
 from mmrec.features import Features, extract
+from mmrec.models.base import Recommender
 from mmrec.models.fitting import fitter
 from mmrec.simulation.oracle import Oracle
 
@@ -98,6 +99,11 @@ def _interval(runs: list[dict[str, Any]], metric: str) -> list[float]:
     return np.mean([run["intervals"][metric] for run in runs], axis=0).round(5).tolist()
 
 
+def on_shuffled(fit_with: Any, features: Features, settings: dict[str, Any], seed: int) -> Recommender:
+    """A fit on features dealt out anew among the items: no row stands beside its item."""
+    return fit_with(features.shuffled(np.random.default_rng(seed)), **settings)(seed)
+
+
 def cold(bundle: Bundle, features: Features, models: list[str], settings: dict[str, Any], seeds: int) -> dict[str, Any]:
     """Model -> figures on items that nobody has rated, and paired tests of all modalities against the others."""
     split, found = bundle.split(cold_items=0.1), {}
@@ -106,9 +112,7 @@ def cold(bundle: Bundle, features: Features, models: list[str], settings: dict[s
         trials = {"all": fit_with(features, **settings[name])}
         for modality in features.modalities:
             trials[f"{modality} alone"] = fit_with(features.only(modality), **settings[name])
-        trials["shuffled"] = lambda seed, fit_with=fit_with, name=name: fit_with(
-            features.shuffled(np.random.default_rng(seed)), **settings[name]
-        )(seed)
+        trials["shuffled"] = partial(on_shuffled, fit_with, features, settings[name])
         measured = compare(trials, split, "cold-item", seeds=seeds)
         others = tuple(trial for trial in trials if trial != "all")
         found[name] = {

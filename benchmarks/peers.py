@@ -174,7 +174,7 @@ def main() -> None:
         print(f"left out: {', '.join(sorted(set(PEERS) - set(there)))} (not installed)")
     bundle = read_layout(Path(os.environ["MMREC_DATA"]) / "lastfm-2k", "mmrec")
     split = bundle.split()
-    results = {
+    results: dict[str, Any] = {
         "ease": linear(split),
         "ranking": [row for size in ranking.SIZES for row in ranking.measure(*size, seed=0)],
         "vbpr": factors(bundle, split),

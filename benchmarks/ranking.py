@@ -118,7 +118,7 @@ def main() -> None:
     there = find_spec("implicit") is not None
     if not there:
         print("implicit is not installed and left out")
-    table = [row for size in options.size or SIZES for row in measure(*size, options.seed)]
+    table = [row for users, items in options.size or SIZES for row in measure(users, items, options.seed)]
     print(f"{'users':>7} {'items':>7} {'method':10} {'seconds':>9} {'of mmrec':>9} {'same':>8}")
     for row in table:
         sizes = f"{row['users']:7} {row['items']:7} {row['method']:10}"

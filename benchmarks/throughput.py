@@ -45,6 +45,7 @@ import numpy as np
 import pandas as pd
 
 from mmrec.data.catalogue import MODALITIES, Catalogue
+from mmrec.data.media import MediaError
 from mmrec.datasets import open_dataset
 from mmrec.errors import MissingDataError
 from mmrec.evaluation.record import save_record
@@ -141,8 +142,15 @@ def memory(items: int) -> dict[str, float]:
     return {"items": items, **found}
 
 
+def read_picture(path: Path) -> np.ndarray:
+    picture = cv2.imread(str(path))
+    if picture is None:
+        raise MediaError(f"{path}: no picture that OpenCV reads")
+    return picture
+
+
 def plain_image(path: Path, size: tuple[int, int], kernels: np.ndarray, biases: np.ndarray) -> np.ndarray:
-    picture = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    picture = cv2.cvtColor(read_picture(path), cv2.COLOR_BGR2RGB)
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     maps = []
     for kernel, bias in zip(kernels, biases, strict=True):  # (k, k, 3)
@@ -163,7 +171,7 @@ def listing_audio(path: Path) -> np.ndarray:
 
 
 def listing_picture(path: Path) -> np.ndarray:
-    return np.expand_dims(cv2.resize(cv2.imread(str(path)), (224, 224)), 0)
+    return np.expand_dims(cv2.resize(read_picture(path), (224, 224)), 0)
 
 
 def vgg16() -> Any:
@@ -182,8 +190,8 @@ def in_batches(paths: Sequence[Path]) -> float:
     batches = [paths[at : at + VGG16_ROWS] for at in range(0, len(paths), VGG16_ROWS)]
     whole = [batch for batch in batches if len(batch) == VGG16_ROWS]
 
-    def predict(batch: Sequence[Path]) -> None:
-        network.predict_on_batch(np.concatenate([listing_picture(path) for path in batch]).astype(np.float32))
+    def predict(batch: Sequence[Path]) -> np.ndarray:
+        return network.predict_on_batch(np.concatenate([listing_picture(path) for path in batch]).astype(np.float32))
 
     predict(whole[0])
     return seconds(lambda: [predict(batch) for batch in whole[1:]]) / (VGG16_ROWS * (len(whole) - 1))
@@ -194,7 +202,7 @@ def vgg16_difference(paths: Sequence[Path]) -> float:
     import keras
     from keras.applications.vgg16 import preprocess_input
 
-    encoder = make_encoder("image", "vgg16")
+    encoder: Any = make_encoder("image", "vgg16")
     pictures = [encoder.load(path) for path in paths]
     network = keras.applications.VGG16(include_top=False, pooling="avg", weights=None, input_shape=pictures[0].shape)
     network.set_weights(encoder._network[0].get_weights())
