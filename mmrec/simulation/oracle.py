@@ -54,8 +54,8 @@ class TasteReader(Recommender):
     r"""Bayes' rule over people: knows the factors and everybody else's taste, and reads a person's off the ratings.
 
     $P(v | u) \propto \prod_i P(r_{ui} | v)$ over all others v, with the true chance of each number of stars under v's
-    taste in the middle of the two years; R is the mean over v of the chance of a like. No model
-    learns as much from the same ratings, but one that also asks which items a person chose to rate.
+    taste in the middle of the two years; R is the mean over v of the chance of a like. It is about the most that
+    ratings can tell a model; which items a person chose to rate tells a little more.
 
     Args:
         folder: a simulated catalogue.
