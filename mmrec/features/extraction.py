@@ -56,7 +56,7 @@ def extract(
         catalogue: a read and checked catalogue.
         encoders: modality -> name of its encoder; the others keep ``DEFAULT_ENCODERS``.
         progress: show a bar for each modality on stderr.
-        jobs: threads that hash and decode.
+        jobs: threads that decode.
         folder: write the arrays here as they are made (see ``write``) and return them mapped from disk,
             so that memory stays bounded however many items there are.
 
@@ -82,7 +82,7 @@ def extract(
                 if not len(rows):
                     continue
                 encoder = chosen[modality]
-                work = _Work(rows, sources, _hashes(sources, pool, jobs, progress, modality))
+                work = _Work(rows, sources, _hashes(sources, progress, modality))
                 present[rows, column] = True
                 with FeatureStore(_identity(encoder), encoder.size) as store:
                     _encode_missing(encoder, work, store, pool, jobs, progress)
@@ -146,18 +146,13 @@ def _sources(catalogue: Catalogue, modality: str) -> tuple[np.ndarray, list[Sour
     return np.array(rows, np.int64), sources
 
 
-def _hash(sources: Sequence[Source]) -> list[str]:
+def _hashes(sources: Sequence[Source], progress: bool, modality: str) -> list[str]:
+    """The hash of each source, in one thread: for files as small as pictures two get in each other's way."""
+    bar = tqdm(sources, f"{modality}: hash", disable=None if progress else True, leave=False)
     return [
         sha256_file(source) if isinstance(source, Path) else hashlib.sha256(source.encode()).hexdigest()
-        for source in sources
+        for source in bar
     ]
-
-
-def _hashes(sources: Sequence[Source], pool: ThreadPoolExecutor, jobs: int, progress: bool, modality: str) -> list[str]:
-    """The hash of each source; many at a time, for handing one to a thread takes longer than hashing it."""
-    parts = [sources[start : start + BATCH] for start in range(0, len(sources), BATCH)]
-    stream = (key for keys in _ahead(pool, _hash, parts, 2 * jobs) for key in keys)
-    return list(tqdm(stream, f"{modality}: hash", len(sources), disable=None if progress else True, leave=False))
 
 
 def _encode_missing(
