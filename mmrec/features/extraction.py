@@ -90,7 +90,9 @@ def extract(
                     if target:
                         target.add(modality, (items, encoder.size), parts)
                     else:
-                        blocks[modality] = np.concatenate(list(parts))
+                        block = blocks[modality] = np.empty((items, encoder.size), np.float32)
+                        for start, part in zip(range(0, items, _ROWS_AT_ONCE), parts, strict=True):
+                            block[start : start + len(part)] = part
                 info[modality] = {
                     "encoder": encoder.name,
                     "version": encoder.version,

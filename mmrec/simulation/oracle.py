@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from scipy.special import expit
 
 from mmrec.data.catalogue import MODALITIES, Interactions
 from mmrec.errors import InputError
@@ -55,7 +56,8 @@ class TasteReader(Recommender):
 
     $P(v | u) \propto \prod_i P(r_{ui} | v)$ over all others v, with the true chance of each number of stars under v's
     taste in the middle of the two years; R is the mean over v of the chance of a like. It is about the most that
-    ratings can tell a model; which items a person chose to rate tells a little more.
+    ratings can tell a model; which items a person chose to rate tells a little more. Memory grows with the
+    square of the people: it is a measure for catalogues of the embedded one's size.
 
     Args:
         folder: a simulated catalogue.
@@ -78,7 +80,7 @@ class TasteReader(Recommender):
         for u in people:
             mine = np.flatnonzero(train.user == u)
             above, given = then[:, train.item[mine]], stars[mine]  # (U, n), (n,)
-            chance = _sigma(cuts[given] - above) - _sigma(cuts[given - 1] - above)  # (U, n), of that many stars
+            chance = expit(cuts[given] - above) - expit(cuts[given - 1] - above)  # (U, n), of that many stars
             evidence = np.log(np.maximum(chance, 1e-12)).sum(axis=1)  # (U,)
             evidence[u] = -np.inf
             self.weights[u] = np.exp(evidence - evidence.max())
@@ -90,7 +92,7 @@ class TasteReader(Recommender):
         rows = []
         for u in users:
             now = np.full(len(everyone), self.truth.until[u])
-            rows.append(self.weights[u] @ _sigma(self._above_threshold(everyone, now)))  # (I,)
+            rows.append(self.weights[u] @ expit(self._above_threshold(everyone, now)))  # (I,)
         return np.array(rows, np.float32)
 
     def _above_threshold(self, users: np.ndarray, time: np.ndarray) -> np.ndarray:
@@ -116,8 +118,3 @@ def _truth_of(folder: str | Path, modalities: tuple[str, ...] | None) -> tuple[T
     if modalities is None:
         return truth, None
     return truth, np.any(truth.visible[[MODALITIES.index(name) for name in modalities]], axis=0)
-
-
-def _sigma(x: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        return 1 / (1 + np.exp(-x))
