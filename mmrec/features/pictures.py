@@ -1,12 +1,11 @@
 """Encoders of pictures."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
 
-from mmrec.features.encoders import Source, register
+from mmrec.features.encoders import Source, compiled, register
 
 
 @register("image", "conv")
@@ -41,28 +40,23 @@ class ConvPictureEncoder:
     def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
         pictures = np.zeros((self.rows, *batch[0].shape), np.float32)  # (rows, H, W, 3)
         pictures[: len(batch)] = np.stack(batch) / np.float32(255)
-        model = _compiled(tuple(self.parameters["grid"]))
+        model = compiled(self, self._compile)
         return np.asarray(model.predict_on_batch(pictures), np.float32)[: len(batch)]  # (B, p)
 
+    def _compile(self) -> Any:
+        """Formula (2), a fifth faster than layer by layer."""
+        import keras
 
-@lru_cache(maxsize=4)
-def _compiled(grid: tuple[int, int]) -> Any:
-    """Formula (2) as a compiled model, a fifth faster; made when there is something to encode.
+        from mmrec.image import ConvEncoder
 
-    Keras takes seconds to import, and compiling a part of one, the time of a hundred pictures: it is done once.
-    """
-    import keras
+        layer = ConvEncoder(grid=tuple(self.parameters["grid"]), **self.LAYER, trainable=False)
 
-    from mmrec.image import ConvEncoder
+        class Encoding(keras.Model):
+            """F (B, H, W, 3) -> O (B, p)."""
 
-    layer = ConvEncoder(grid=grid, **ConvPictureEncoder.LAYER, trainable=False)
+            def call(self, inputs: Any) -> Any:
+                return layer(inputs)
 
-    class Encoding(keras.Model):
-        """F (B, H, W, 3) -> O (B, p)."""
-
-        def call(self, inputs: Any) -> Any:
-            return layer(inputs)
-
-    model = Encoding()
-    model.compile(jit_compile=False)
-    return model
+        model = Encoding()
+        model.compile(jit_compile=False)
+        return model

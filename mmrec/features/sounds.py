@@ -6,9 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mmrec.features.encoders import Source, register
-
-_COMPILED: dict[Any, Any] = {}
+from mmrec.features.encoders import Source, compiled, register
 
 
 class SoundEncoder:
@@ -43,18 +41,8 @@ class SoundEncoder:
         rate = self.parameters["sample_rate"]
         filled = np.zeros((1, -(-len(samples) // rate) * rate), np.float32)  # (1, whole seconds)
         filled[0, : len(samples)] = samples
-        return np.asarray(self._model.predict_on_batch((filled, np.array([len(samples)], np.int32))))  # (1, d)
-
-    @cached_property
-    def _model(self) -> Any:
-        """The compiled model, made when there is something to encode (Keras takes seconds to import).
-
-        Compiling takes more than half a second, the time of two hundred sounds: encoders of equal parameters share one.
-        """
-        key = (self.name, *self.parameters.items())
-        if key not in _COMPILED:
-            _COMPILED[key] = self._compile()
-        return _COMPILED[key]
+        model = compiled(self, self._compile)
+        return np.asarray(model.predict_on_batch((filled, np.array([len(samples)], np.int32))))  # (1, d)
 
     def _compile(self) -> Any:
         import keras
