@@ -50,6 +50,27 @@ def test_same_weights_as_fit():
         assert mine == pytest.approx(other, abs=1e-6)
 
 
+def test_a_step_is_traced_once_whatever_the_lengths_of_batches():
+    class Counted(LossNetwork):
+        def __init__(self):
+            super().__init__()
+            self.traced, self.w = 0, self.add_weight(shape=(3,), initializer="zeros")
+            self.built = True
+
+        def call(self, inputs):
+            self.traced += 1
+            return keras.ops.sum((keras.ops.matmul(inputs["x"], self.w) - 1) ** 2) + keras.ops.sum(inputs["row"])
+
+    class Uneven(Batches):
+        def __getitem__(self, index):
+            return ({"x": np.ones((index + 1, 3), np.float32), "row": np.zeros(5 * index, np.float32)},)
+
+    counted = Counted()
+    counted.learn(Uneven(4), epochs=2, learning_rate=0.1)
+    assert counted.traced == 1
+    assert np.asarray(counted.w).min() > 0.1
+
+
 def test_running_means_are_what_is_left():
     plain, averaged = network(), network(use_ema=True, ema_momentum=0.9)
     steps = []

@@ -1,5 +1,6 @@
 """What the networks share that are trained on a loss of whole batches, not on one number a row."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -44,17 +45,35 @@ def train_on_batches(network: keras.Model, batches: keras.utils.PyDataset, *, ep
 
     Args:
         network: compiled.
-        batches: what ``train_on_batch`` takes, in the order in which it is to be taken.
+        batches: tuples of inputs, labels and weights, in the order in which they are to be taken. Their arrays may
+            differ in length, but not in their other axes.
         epochs: how often.
     """
     optimizer = network.optimizer
     # Variables that are first made while a step is traced are traced twice, and their graphs never freed.
     optimizer.build(network.trainable_variables)
+    step = None
     for _ in range(epochs):
         for index in range(len(batches)):
-            network.train_on_batch(*batches[index])
+            batch = batches[index]
+            step = step or _step(network, batch)
+            step(batch)
         batches.on_epoch_end()
     optimizer.finalize_variable_values(network.trainable_variables)  # running means, where they are kept
+
+
+def _step(network: keras.Model, batch: tuple[Any, ...]) -> Callable[[tuple[Any, ...]], Any]:
+    """One step of Keras's own, for batches of any length that are otherwise like this one.
+
+    ``train_on_batch`` makes TensorFlow trace the step, in seconds, for the first length, for any other length, and
+    again if the last batch has fewer people; this one is traced once.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return lambda batch: network.train_on_batch(*batch)
+    import tensorflow
+
+    shapes = keras.tree.map_structure(lambda x: tensorflow.TensorSpec((None, *x.shape[1:]), x.dtype), batch)
+    return tensorflow.function(network.train_step, input_signature=[shapes], autograph=False)
 
 
 def normal(deviation: float) -> keras.initializers.Initializer:
