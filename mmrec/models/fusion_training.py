@@ -72,11 +72,12 @@ class TasteTrainer(keras.Model):
 
         every = q[None] if auxiliary is None else ops.concatenate([q[None], auxiliary], axis=0)  # (1 + m, I, d)
         logits = ops.einsum("hpd,aid->ahpi", p, every) + ops.transpose(b)[:, None, :]  # (1 + m, 2, P, I)
-        loss = self._loss(logits[0], inputs, ops.ones_like(self.known[:, 0]))
+        whole, *parts = ops.unstack(logits, len(self.network.sizes) + 1 if auxiliary is not None else 1)
+        loss = self._loss(whole, inputs, ops.ones_like(self.known[:, 0]))
         if auxiliary is None:
             return loss
         # an output speaks of the items that have its modality
-        losses = [self._loss(logits[1 + at], inputs, present[:, at]) for at in range(len(self.network.sizes))]
+        losses = [self._loss(part, inputs, present[:, at]) for at, part in enumerate(parts)]
         return loss + self.auxiliary_weight * ops.mean(ops.stack(losses))
 
     def compute_loss(
@@ -88,11 +89,12 @@ class TasteTrainer(keras.Model):
     def _loss(self, logits: Any, inputs: dict[str, Any], here: Any) -> Any:
         """(2, P, I) logits -> binary cross-entropy of both questions, of items that count as ``here`` (I,) says."""
         liked, unrated = inputs["liked"], inputs["unrated"]  # (P, I), (P, I)
-        chosen = _mean(_cross_entropy(liked, logits[1]), (liked + self.unrated_weight * unrated) * here)
+        liking, choosing = ops.unstack(logits, 2)  # (P, I), (P, I); the gradient of logits[0] would be filled up with 0
+        chosen = _mean(_cross_entropy(liked, choosing), (liked + self.unrated_weight * unrated) * here)
         if not self.liking:
             return chosen
         row, item = inputs["row"], inputs["item"]  # (B,), (B,)
-        asked = ops.take(ops.reshape(logits[0], (-1,)), row * ops.shape(here)[0] + item)  # (B,)
+        asked = ops.take(ops.reshape(liking, (-1,)), row * ops.shape(here)[0] + item)  # (B,)
         reached = ops.cast(inputs["stars"] >= self.levels[:, None], "float32")  # (L, B)
         level = _cross_entropy(reached, asked + self.network.cuts[:, None])  # (L, B)
         return self.liking * _mean(ops.sum(level, axis=0), ops.take(here, item)) + chosen
