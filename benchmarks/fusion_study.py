@@ -1,6 +1,6 @@
 """Every form of fusion and every encoder, on known and new items and with modalities missing.
 
-Recorded in ``results/fusion-embedded.json``, ``fusion-films.json``, ``fusion-late.json`` and ``fusion-tuned.json``.
+Recorded in ``results/fusion-embedded.json`` and ``results/fusion-films.json``.
 
 Run ``python benchmarks/fusion_study.py embedded|films [--seeds 5] [--jobs 2] [--rows "A;B"] [--out FILE]``.
 A row is a fusion model of ``mmrec.models.fusion`` that differs from the others in its form, or in the encoders of

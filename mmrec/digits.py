@@ -219,6 +219,7 @@ class DigitClassifier:
         rate = keras.optimizers.schedules.CosineDecay(self.learning_rate, self.epochs * len(batches))
         loss = keras.losses.CategoricalCrossentropy(label_smoothing=self.smoothing)
         network.compile(keras.optimizers.AdamW(rate, weight_decay=1e-3), loss, jit_compile=False)
+        network.optimizer.build(network.trainable_variables)  # made while tracing, they would be traced twice
         network.fit(batches, epochs=self.epochs, verbose=0, shuffle=False)
         return network
 

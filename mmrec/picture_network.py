@@ -76,6 +76,7 @@ def train_network(
     rng = np.random.default_rng(seed)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(learning_rate), loss, jit_compile=False)
+    model.optimizer.build(model.trainable_variables)  # made while tracing, they would be traced twice
     history = []
     for _ in range(epochs):
         order, losses = rng.permutation(len(pictures)), []

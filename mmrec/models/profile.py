@@ -187,6 +187,7 @@ def learn_attention(
     model = keras.Model([texts, mask, target], cosine([profile, target]))  # (B, B)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(learning_rate), loss, jit_compile=False)
+    model.optimizer.build(model.trainable_variables)  # made while tracing, they would be traced twice
     rng = np.random.default_rng(seed)
     history = likes.matrix()  # (U, I)
     for _ in range(epochs):
