@@ -41,9 +41,10 @@ class AuditNetwork(keras.Model):
         self.projections = {name: keras.layers.Dense(size, use_bias=False) for name in tables}
         self.liked = None if liked is None else ops.convert_to_tensor(liked)  # (U, I)
         self.people = None if liked is None else keras.layers.Embedding(len(liked), size)
-        self.pictures = None if pictures is None else ops.convert_to_tensor(pictures)
-        self.convolution = [keras.layers.Conv2D(8, 3, activation="relu"), keras.layers.MaxPooling2D(2)]
-        self.convolution += [keras.layers.Flatten(), keras.layers.Dense(size, use_bias=False)]
+        # A convolution is a product with what lies under its kernel, and the pictures stay as they are: it is cut once.
+        self.patches = None if pictures is None else ops.image.extract_patches(pictures, 3, strides=1)  # (I, h, w, 27)
+        self.convolution = [keras.layers.Dense(8, "relu"), keras.layers.MaxPooling2D(2), keras.layers.Flatten()]
+        self.convolution.append(keras.layers.Dense(size, use_bias=False))
         self.review = keras.layers.Dense(size, use_bias=False) if words else None
         self.fusion = keras.layers.Dense(units, "relu")
         self.scorer = keras.layers.Dense(1, "sigmoid")
@@ -52,8 +53,8 @@ class AuditNetwork(keras.Model):
     def project(self) -> Any:
         """(I, d): q of all items, without their reviews."""
         parts = [layer(self.tables[name]) for name, layer in self.projections.items()]  # each (I, d)
-        if self.pictures is not None:
-            o = self.pictures  # (I, H, W, 3)
+        if self.patches is not None:
+            o = self.patches  # (I, h, w, 27)
             for layer in self.convolution:
                 o = layer(o)
             parts.append(o)  # (I, d)
