@@ -41,7 +41,7 @@ class AuditNetwork(keras.Model):
         self.projections = {name: keras.layers.Dense(size, use_bias=False) for name in tables}
         self.liked = None if liked is None else ops.convert_to_tensor(liked)  # (U, I)
         self.people = None if liked is None else keras.layers.Embedding(len(liked), size)
-        # A convolution is a product with what lies under its kernel, and the pictures stay as they are: it is cut once.
+        # A convolution is a product with what lies under its kernel; pictures do not change, so that is cut out once.
         self.patches = None if pictures is None else ops.image.extract_patches(pictures, 3, strides=1)  # (I, h, w, 27)
         self.convolution = [keras.layers.Dense(8, "relu"), keras.layers.MaxPooling2D(2), keras.layers.Flatten()]
         self.convolution.append(keras.layers.Dense(size, use_bias=False))
