@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mmrec.book.execute import is_fresh, plan, run
+from mmrec.book.execute import THREADS, is_fresh, plan, run
 from mmrec.book.figures import compare_figures, export_figures
 from mmrec.book.pages import build_pages
 from mmrec.book.project import BookError, Project
@@ -70,6 +70,19 @@ def test_builds_and_rebuilds_just_what_changed(project):
     toc.write_text(toc.read_text() + "  - file: book/missing\n")
     with pytest.raises(BookError, match="missing"):
         build_pages(project)
+
+
+@pytest.mark.parametrize("given", [None, "3"])
+def test_notebooks_share_the_cores(project, monkeypatch, given):
+    for name in THREADS:
+        monkeypatch.delenv(name, raising=False)
+    if given:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 8)
+    write(project.root / "notebooks/01-a.ipynb", ("import os\nprint(seed, os.environ['OMP_NUM_THREADS'])", {}))
+    run(project, plan(project, "quick", {}, ("01",)), workers=2)
+    shown = nbformat.read(project.executed / "01-a.ipynb", as_version=4).cells[-1].outputs[0].text
+    assert shown.split()[-1] == (given or "4")  # of 8 cores half, alone or not; what the user set stands
 
 
 def test_raising_cell_is_named(project):

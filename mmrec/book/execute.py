@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import joblib
 import nbformat
 import psutil
 import yaml
@@ -25,6 +26,16 @@ from mmrec.files import atomic_write, sha256_file, sha256_json, write_json
 
 ELSEWHERE = ("MMREC_DATA", "MMREC_ENCODERS", "MMREC_VGG16")
 """Environment variables that name data and weights which are not part of the project."""
+
+THREADS = (
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+"""Environment variables that say with how many threads a product is computed."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +110,10 @@ def run(project: Project, jobs: list[Job], workers: int, force: bool = False) ->
     # The longest first, or the build ends with one core waiting for it.
     stale.sort(key=lambda job: job.minutes, reverse=True)
     failures = []
+    environment = _environment(project, workers)
     with ThreadPoolExecutor(workers) as pool:
-        for error in tqdm(pool.map(lambda job: _attempt(project, job), stale), total=len(stale), desc="notebooks"):
+        done = pool.map(lambda job: _attempt(project, job, environment), stale)
+        for error in tqdm(done, total=len(stale), desc="notebooks"):
             if error:
                 failures.append(error)
     if failures:
@@ -114,15 +127,15 @@ def _minutes(notebook: Any) -> float:
     return float(found[1]) if found else 0.0
 
 
-def _attempt(project: Project, job: Job) -> str:
+def _attempt(project: Project, job: Job, environment: dict[str, str]) -> str:
     try:
-        _execute(project, job)
+        _execute(project, job, environment)
     except BookError as error:
         return str(error)
     return ""
 
 
-def _execute(project: Project, job: Job) -> None:
+def _execute(project: Project, job: Job, environment: dict[str, str]) -> None:
     work = project.build / "papermill"
     work.mkdir(parents=True, exist_ok=True)
     # A folder of its own: the papermill of a killed build may live on and still write.
@@ -146,7 +159,7 @@ def _execute(project: Project, job: Job) -> None:
         process = subprocess.Popen(
             command,
             cwd=project.root,
-            env=_environment(project) | {OPENED: str(opened)},
+            env=environment | {OPENED: str(opened)},
             stdout=stream,
             stderr=subprocess.STDOUT,
         )
@@ -178,17 +191,23 @@ def _execute(project: Project, job: Job) -> None:
     shutil.rmtree(output.parent)
 
 
-def _environment(project: Project) -> dict[str, str]:
-    """What the kernels see: a cache beside the book, no chance in hashing, quiet libraries."""
+def _environment(project: Project, workers: int) -> dict[str, str]:
+    """What the kernels see: a cache beside the book, its share of the cores, no chance in hashing, quiet libraries.
+
+    With as many threads as cores in each of several notebooks, threads wait for each other: the whole book took an
+    eighth longer. The share is by the notebooks that may run side by side, not by those that do: the order of
+    floating-point sums depends on it, and a page is to show the same figures when it is built alone.
+    """
     quiet = {
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONHASHSEED": "0",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
+    share = dict.fromkeys(THREADS, str(max(1, joblib.cpu_count() // workers)))
     cache = os.environ.get("MMREC_CACHE") or str(project.build / "cache")
     path = os.pathsep.join([str(project.root), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {**os.environ, **quiet, "MMREC_CACHE": cache, "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONPATH": path}
+    return {**share, **os.environ, **quiet, "MMREC_CACHE": cache, "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONPATH": path}
 
 
 def _watch(process: subprocess.Popen) -> int:
