@@ -20,6 +20,7 @@ from keras import layers, ops
 
 from mmrec.audio import MelSpectrogram
 from mmrec.errors import InputError
+from mmrec.models.learning import train_on_batches
 from mmrec.models.networks import fix_chance
 
 RATE = 8000
@@ -219,8 +220,7 @@ class DigitClassifier:
         rate = keras.optimizers.schedules.CosineDecay(self.learning_rate, self.epochs * len(batches))
         loss = keras.losses.CategoricalCrossentropy(label_smoothing=self.smoothing)
         network.compile(keras.optimizers.AdamW(rate, weight_decay=1e-3), loss, jit_compile=False)
-        network.optimizer.build(network.trainable_variables)  # made while tracing, they would be traced twice
-        network.fit(batches, epochs=self.epochs, verbose=0, shuffle=False)
+        train_on_batches(network, batches, epochs=self.epochs)
         return network
 
     def predict_proba(self, images: np.ndarray) -> np.ndarray:

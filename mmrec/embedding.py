@@ -18,6 +18,7 @@ import numpy as np
 from keras import ops
 
 from mmrec.errors import InputError
+from mmrec.models.learning import train_on_batches
 from mmrec.models.networks import fix_chance
 from mmrec.text import tokenise
 
@@ -212,8 +213,7 @@ def train_embeddings(
     )
     model = SkipGram(len(words), embedding_size)
     model.compile(keras.optimizers.Adam(learning_rate), negative_sampling_loss, jit_compile=False)
-    model.optimizer.build(model.trainable_variables)  # made while tracing, they would be traced twice
-    model.fit(batches, epochs=epochs, verbose=0, shuffle=False)
+    train_on_batches(model, batches, epochs=epochs)
     texts_with = Counter(word for sentence in cut for word in set(sentence))
     frequency = np.array([texts_with[word] for word in words])  # (V,)
     idf = np.log((1 + len(cut)) / (1 + frequency)) + 1  # (V,), as mmrec.text.inverse_document_frequency

@@ -45,8 +45,8 @@ def train_on_batches(network: keras.Model, batches: keras.utils.PyDataset, *, ep
 
     Args:
         network: compiled.
-        batches: tuples of inputs, labels and weights, in the order in which they are to be taken. Their arrays may
-            differ in length, but not in their other axes.
+        batches: tuples of inputs and, where the loss asks for them, labels and weights, in the order in which they are
+            to be taken. Their arrays may differ in length, but not in their other axes.
         epochs: how often.
     """
     optimizer = network.optimizer
