@@ -123,8 +123,8 @@ def run(project: Project, jobs: list[Job], workers: int, force: bool = False) ->
 
 def _minutes(notebook: Any) -> float:
     """The run time that the notebook states in its first cell: "**Run time.** About 3 minutes."; 0 without one."""
-    found = re.search(r"\*\*Run time\.\*\*\D*?(\d+)", notebook.cells[0].source)
-    return float(found[1]) if found else 0.0
+    found = re.search(r"\*\*Run time\.\*\*\D*?(\d+) (minute|second)", notebook.cells[0].source)
+    return float(found[1]) / (1 if found[2] == "minute" else 60) if found else 0.0
 
 
 def _attempt(project: Project, job: Job, environment: dict[str, str]) -> str:
