@@ -157,10 +157,10 @@ def test_two_builds_at_once_are_refused(project):
 
 
 def test_the_longest_notebook_starts_first(project):
-    for name, time in {"01-a": "20 seconds; tables are recorded", "02-b": "3 minutes with the data"}.items():
+    for name, stated in {"01-a": "20 seconds; tables are recorded", "02-b": "3 minutes with the data"}.items():
         path = project.root / f"notebooks/{name}.ipynb"
         notebook = nbformat.read(path, 4)
-        notebook.cells[0].source = f"# Title\n\n**Document.** Section 4.2. **Run time.** About {time}."
+        notebook.cells[0].source = f"# Title\n\n**Document.** Section 4.2. **Run time.** About {stated}."
         nbformat.write(notebook, path)
     assert [job.minutes for job in plan(project, "quick", {})] == pytest.approx([1 / 3, 3])
     assert go(project) == ["02-b.ipynb", "01-a.ipynb"]
