@@ -21,7 +21,17 @@ from scipy.sparse import csr_matrix
 from mmrec.errors import InputError
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
-_LETTERS = rf"(?:(?![{_HAN}])[^\W_])+"
+_LETTER = rf"[^\W_{_HAN}]"
+# To ``re`` a mark is no letter, yet a Hindi or a vocalised Arabic word goes on after one. Without what only picks a
+# picture (enclosing marks, variation selectors): a 2 drawn as a key is a 2.
+_MARKS = "".join(
+    mark
+    for mark in map(chr, range(0x300, 0x1E95C))
+    if unicodedata.category(mark) in ("Mn", "Mc") and not "\ufe00" <= mark <= "\ufe0f"
+)
+_JOINERS = "\u200c\u200d"  # invisible, inside words of Sinhala and Persian
+_GLANCE = "(?=[\u0300-\U0001e95c])"  # may a mark follow at all? three times as fast as looking through all of them
+_LETTERS = rf"{_LETTER}+(?:{_GLANCE}(?:[{_MARKS}]{_LETTER}*|[{_JOINERS}]{_LETTER}+))*"
 _WORD = re.compile(rf"(?P<han>[{_HAN}]+)|{_LETTERS}(?:'{_LETTERS})*")
 
 
@@ -36,6 +46,10 @@ def _jieba() -> Any:
 
 def tokenise(text: str) -> list[str]:
     """Words of a text in Chinese, English or both; punctuation is dropped.
+
+    Other scripts are cut where their letters end, and a mark (vowel sign, accent) continues a word. So what is
+    written without spaces is not cut: in Thai, Lao, Khmer or Burmese a run of letters is one word, and so is one of
+    kana in Japanese, whose Chinese characters are cut by a Chinese dictionary.
 
     >>> tokenise("Don't panic, 2 Films!")
     ["don't", 'panic', '2', 'films']

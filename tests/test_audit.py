@@ -1,15 +1,29 @@
 """The audit of section 5 on a small catalogue: every fault has a row, and each does what the table says."""
 
+import json
 import re
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mmrec.audit import AS_IT_STANDS, FAULTS, Audit, Faults, accumulated, combined, parts, run
+from mmrec.audit import (
+    AS_IT_STANDS,
+    FAULTS,
+    Audit,
+    Faults,
+    accumulated,
+    combined,
+    mended_in_turn,
+    one_at_a_time,
+    parts,
+    run,
+)
 from mmrec.audit.inputs import as_indices, cut_rows, pair_by_position
 from mmrec.data.catalogue import LIKE_THRESHOLD
 from mmrec.data.reader import read_catalogue
+from mmrec.evaluation.comparison import Comparison
 from mmrec.evaluation.metrics import auc
 
 SMALL = {"epochs": 4, "batch_size": 256, "learning_rate": 0.02, "compiled": False}
@@ -158,3 +172,51 @@ def test_one_pipeline_by_itself(simulated):
     result = run(read_catalogue(simulated), Faults(strings=True))
     assert re.match(r"\w+Error: ", result.error)
     assert np.isnan(result.auc)
+
+
+@pytest.fixture(scope="module")
+def record():
+    """What chapter 12 and the README print of five seeds."""
+    return json.loads((Path(__file__).parents[1] / "results/listing.json").read_text(encoding="utf-8"))
+
+
+def test_the_record_has_the_faults_that_run_in_their_order(record, audit):
+    assert record["seeds"] == 5
+    assert record["command"] == "python benchmarks/listing.py --seeds 5"
+    assert set(record["results"]) == {"alone", "in turn"}
+    runs = [name for name, faults in one_at_a_time().items() if not audit.error(faults)]
+    assert list(record["results"]["alone"]) == ["mended", *runs]
+    assert list(record["results"]["in turn"]) == [
+        name for name, faults in mended_in_turn().items() if not audit.error(faults)
+    ]
+
+
+@pytest.mark.parametrize(("part", "test"), [("alone", "mended - this"), ("in turn", "this - the step before")])
+def test_the_rows_of_the_record_have_the_figures_of_the_table(record, audit, table, part, test):
+    measured = {column.split(",")[0].lower() for column in table if re.match(rf"(AUC|NDCG@20), {part}$", column)}
+    assert len(measured) == 2
+    pair = {name: [audit.lists(faults)] for name, faults in (("a", Faults()), ("b", Faults(single_score=True)))}
+    tested = set(Comparison(pair).against("a", ("b",)).columns)
+    rows = record["results"][part]
+    first, *others = rows
+    assert set(rows[first]) == measured
+    before = rows[first]
+    for name in others:
+        row = rows[name]
+        assert set(row) == measured | {test}
+        assert set(row[test]) == tested
+        gap = before["ndcg@20"][0] - row["ndcg@20"][0]
+        assert row[test]["difference"] == pytest.approx(gap if part == "alone" else -gap, abs=2e-6)
+        assert 0 < row[test]["p"] <= row[test]["p (Holm)"] <= 1
+        before = rows[first] if part == "alone" else row
+    for row in rows.values():
+        assert all(0 <= low <= mean <= high <= 1 for mean, low, high in (row[figure] for figure in measured))
+
+
+def test_the_record_ends_in_the_mended_pipeline(record):
+    alone, in_turn = record["results"]["alone"], record["results"]["in turn"]
+    last = in_turn[FAULTS[-1].name]
+    assert all(last[figure] == alone["mended"][figure] for figure in ("auc", "ndcg@20"))
+    for fault in FAULTS:
+        if fault.name in alone and Faults(**{fault.name: True}).training() == Faults():
+            assert alone[fault.name]["auc"] == alone["mended"]["auc"], fault.name

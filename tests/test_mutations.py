@@ -3,24 +3,28 @@
 Whatever is done to a file, it is read or refused by name: no other error may reach the user.
 """
 
+import csv
 import io
 import os
+import re
 import signal
 import struct
 import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 from conftest import write_tiny
 from PIL import Image
-from test_extraction import make_folder
+from test_extraction import held, load_catalogue, make_folder
 
 from mmrec.data.catalogue import Catalogue
 from mmrec.data.media import (
@@ -36,6 +40,8 @@ from mmrec.data.media import (
 from mmrec.data.reader import read_catalogue
 from mmrec.data.validation import validate
 from mmrec.errors import CatalogueError, MmrecError
+from mmrec.features import Features, extract
+from mmrec.features.encoders import make_encoder
 
 PICTURES, SOUNDS = ("PNG", "JPEG"), ("WAV", "FLAC", "OGG")
 MUTATIONS = 500
@@ -99,6 +105,17 @@ def mutate(data: bytes, others: list[bytes], rng: np.random.Generator) -> bytes:
     return data
 
 
+def damaged_media(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Kind and path of each damaged file, written one by one."""
+    valid, rng = small_media(), np.random.default_rng(0)
+    kinds = list(valid)
+    for number in range(MUTATIONS):
+        kind = kinds[number % len(kinds)]
+        path = folder / f"{number}.{kind.lower()}"
+        path.write_bytes(mutate(valid[kind], list(valid.values()), rng))
+        yield kind, path
+
+
 def read_a_picture(path: Path) -> None:
     pixels = read_image(path)
     assert (pixels.ndim, pixels.shape[2], pixels.dtype) == (3, 3, np.uint8)
@@ -115,12 +132,8 @@ def read_a_sound(path: Path, sample_rate: int | None = None) -> None:
 
 
 def test_damaged_media_are_read_or_refused_by_name(tmp_path):
-    valid, rng = small_media(), np.random.default_rng(0)
-    kinds, refused = list(valid), 0
-    for number in range(MUTATIONS):
-        kind = kinds[number % len(kinds)]
-        path = tmp_path / f"{number}.{kind.lower()}"
-        path.write_bytes(mutate(valid[kind], list(valid.values()), rng))
+    refused = 0
+    for kind, path in damaged_media(tmp_path):
         picture = kind in PICTURES
         said = refusal(partial(read_a_picture if picture else read_a_sound, path), MediaError)
         refused += bool(said)
@@ -129,6 +142,57 @@ def test_damaged_media_are_read_or_refused_by_name(tmp_path):
             assert not text or path.name in text
         path.unlink()
     assert MUTATIONS / 4 < refused < MUTATIONS  # the damage is neither nothing nor everything
+
+
+def decoded(path: Path, picture: bool) -> bytes | None:
+    """What is read of a file, and its shape or rate; None where it is refused."""
+    try:
+        values, measure = (read_image(path), None) if picture else read_audio(path, max_seconds=30)
+    except MediaError:
+        return None
+    return repr((values.shape, measure)).encode() + values.tobytes()
+
+
+def test_what_is_read_of_damaged_media_has_its_features(tmp_path, monkeypatch):
+    """By the default encoders: finite, the original's where the same is read, and the same bits when encoded anew."""
+    monkeypatch.setenv("MMREC_CACHE", str(tmp_path / "cache"))
+    originals = {kind: tmp_path / f"original.{kind.lower()}" for kind in (*PICTURES, *SOUNDS)}
+    for kind, data in small_media().items():
+        originals[kind].write_bytes(data)
+    whole = {kind: decoded(path, kind in PICTURES) for kind, path in originals.items()}
+    files = list(originals.items())
+    unchanged = [True] * len(files)  # whether what is read is what is read of the original
+    for kind, path in damaged_media(tmp_path):
+        found = decoded(path, kind in PICTURES)
+        if found is not None:
+            files.append((kind, path))
+            unchanged.append(found == whole[kind])
+    rows = [
+        (f"i{at}", "", *(path.name if (kind in PICTURES) == picture else "" for picture in (True, False)))
+        for at, (kind, path) in enumerate(files)
+    ]
+    items = pd.DataFrame(rows, columns=["item_id", "text", "image", "audio"])
+    items.to_csv(tmp_path / "product_data.csv", index=False)
+    (tmp_path / "user_data.csv").write_text("user_id,item_id,rating,timestamp,text\nu1,i0,5,1,\n")
+    features = extract(load_catalogue(tmp_path))
+
+    for modality, kinds in (("image", PICTURES), ("audio", SOUNDS)):
+        at = [row for row, (kind, _) in enumerate(files) if kind in kinds]
+        block, encoder = features.blocks[modality], make_encoder(modality)
+        assert features.mask(modality).nonzero()[0].tolist() == at
+        assert np.isfinite(block[at]).all()
+        assert block[at].any(axis=1).all()
+        for start in range(0, len(at), 20):  # other batches, the other way round, nothing from the store
+            batch = at[::-1][start : start + 20]
+            anew = encoder.encode([encoder.load(files[row][1]) for row in batch])
+            assert anew.tobytes() == block[batch].tobytes()
+        same = [row for row in at if unchanged[row]]
+        other = [row for row in at if not unchanged[row]]
+        original = {kind: row for row, (kind, _) in enumerate(files[: len(originals)])}
+        equal = [block[row].tobytes() == block[original[files[row][0]]].tobytes() for row in range(len(files))]
+        assert all(equal[row] for row in same)
+        assert len(same) > len(kinds)  # more than the originals
+        assert sum(not equal[row] for row in other) > len(other) / 2 > 5  # the features tell of the damage
 
 
 def test_damaged_sounds_can_be_resampled(tmp_path):
@@ -142,42 +206,122 @@ def test_damaged_sounds_can_be_resampled(tmp_path):
         assert not said or path.name in said
 
 
-def read_rows(folder: Path, drop_faulty: bool) -> None:
-    catalogue = read_catalogue(folder, drop_faulty=drop_faulty)
-    assert isinstance(catalogue, Catalogue)
-    assert len(catalogue.interactions.user) == len(catalogue.reviews) > 0
-    assert np.isfinite(catalogue.interactions.rating).all()
+TABLES = ("user_data.csv", "product_data.csv")
 
 
-def test_damaged_tables_give_faults_by_name(tmp_path):
+def usable_rows(path: Path, named: set[int]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a CSV, by the plain reader of Python, without empty lines and the lines that are ``named``."""
+    reader = csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""))
+    rows, begin = [], 1
+    for cells in reader:
+        if cells and (begin == 1 or begin not in named):
+            rows.append(cells)
+        begin = reader.line_num + 1
+    return rows[0], rows[1:]
+
+
+def seconds(cell: str) -> int:
+    """Seconds since 1970 of a cell that is a number or a date."""
+    try:
+        return int(np.floor(float(cell)))
+    except ValueError:
+        date = datetime.fromisoformat(cell)
+        return int(np.floor((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()))
+
+
+def assert_rows_are_the_files(catalogue: Catalogue, left_out: str) -> None:
+    """Every cell of every row that no fault names, and no other, in the order of the file."""
+    named: dict[str, set[int]] = {name: set() for name in TABLES}
+    for name, line in re.findall(r"^(\w+\.csv), row (\d+)", left_out, re.M):
+        named[name].add(int(line))
+    header, cells = usable_rows(catalogue.folder / "product_data.csv", named["product_data.csv"])
+    assert list(catalogue.items.columns) == header
+    assert catalogue.items.to_numpy().tolist() == cells
+    header, cells = usable_rows(catalogue.folder / "user_data.csv", named["user_data.csv"])
+    table, rows = pd.DataFrame(cells, columns=header), catalogue.interactions
+    assert [catalogue.user_ids[user] for user in rows.user] == table["user_id"].tolist()
+    assert [catalogue.item_ids[item] for item in rows.item] == table["item_id"].tolist()
+    assert rows.rating.tolist() == [np.float32(cell) for cell in table["rating"]]
+    assert rows.timestamp.tolist() == [seconds(cell) for cell in table["timestamp"]]
+    assert list(catalogue.reviews) == table["text"].tolist()
+    more = [column for column in header if column not in ("user_id", "item_id", "rating", "timestamp", "text")]
+    assert list(catalogue.context.columns) == more
+    assert catalogue.context.to_numpy().tolist() == table[more].to_numpy().tolist()
+
+
+def assert_features_are_those_of(catalogue: Catalogue, whole: Features, media: dict[str, dict[str, int]]) -> None:
+    """Of texts those of the item's own text; of media, by name, those of the whole catalogue's row; zeros elsewhere."""
+    features, bow = extract(catalogue), make_encoder("text")
+    texts = catalogue.items["text"].tolist()
+    given = np.array([bool(text.strip()) for text in texts])[:, None]
+    expected = {"text": bow.encode(texts) * given}
+    for modality, row_of in media.items():
+        block = np.zeros((len(texts), whole.blocks[modality].shape[1]), np.float32)
+        for row, name in enumerate(catalogue.items[modality]):
+            block[row] = whole.blocks[modality][row_of[name]] if name else 0
+        expected[modality] = block
+    for modality, block in expected.items():
+        if features.mask(modality).any():
+            assert features.blocks[modality].tobytes() == block.tobytes(), modality
+        else:
+            assert modality not in features.blocks
+            assert not block.any()
+    if features.reviews is not None:
+        assert np.array_equal(features.reviews.toarray(), bow.encode(catalogue.reviews))
+
+
+def test_damaged_tables_give_their_own_rows_and_features_or_faults_by_name(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MMREC_CACHE", str(tmp_path / "cache"))
     folder, rng = write_tiny(tmp_path / "tiny"), np.random.default_rng(0)
-    names = ("user_data.csv", "product_data.csv")
-    valid = {name: (folder / name).read_bytes() for name in names}
+    valid = {name: (folder / name).read_bytes() for name in TABLES}
     signs = [b'"', b"\n", b"\r", b",", b"\0", b"\xff", b"\xef\xbb\xbf", b"=", b"1e999", b"nan", b"../", "信".encode()]
 
     def sign(data: bytes, rng: np.random.Generator) -> bytes:
         place = rng.integers(len(data) + 1)
         return data[:place] + signs[rng.integers(len(signs))] + data[place:]
 
-    good = 0
+    def keep(read: list[Catalogue], drop: bool) -> None:
+        read.append(read_catalogue(folder, drop_faulty=drop))
+
+    original = read_catalogue(folder)
+    whole = extract(original)
+    media = {
+        modality: {name: row for row, name in enumerate(original.items[modality]) if name}
+        for modality in ("image", "audio")
+    }
+    good = shorter = changed = 0
     for number in range(MUTATIONS):
-        name = names[number % 2]
+        name = TABLES[number % 2]
         data = mutate(valid[name], list(valid.values()), rng) if rng.random() < 0.5 else valid[name]
         for _ in range(rng.integers(1, 4)):
             data = sign(data, rng)
         (folder / name).write_bytes(data)
         drop = bool(rng.random() < 0.5)
-        said = refusal(partial(read_rows, folder, drop), CatalogueError)
-        good += not said
+        read: list[Catalogue] = []
+        said = refusal(partial(keep, read, drop), CatalogueError)
+        left_out = capsys.readouterr().err
         if said:
             assert str(folder) in said
-            assert "holds no usable" in said or any(known in said for known in names)
+            assert "holds no usable" in said or any(known in said for known in TABLES)
             report = validate(folder, decode=False)
             assert not report.ok
-            assert all(fault.file in names for fault in report.faults)
+            assert all(fault.file in TABLES for fault in report.faults)
             assert report.as_json()
+        else:
+            (catalogue,) = read
+            assert len(catalogue.interactions) == len(catalogue.reviews) > 0
+            assert drop or not left_out
+            assert_rows_are_the_files(catalogue, left_out)
+            assert_features_are_those_of(catalogue, whole, media)
+            again = read_catalogue(folder, drop_faulty=drop)
+            assert again.fingerprint == catalogue.fingerprint
+            assert capsys.readouterr().err == left_out
+            good += 1
+            shorter += bool(left_out)
+            changed += not left_out and catalogue.fingerprint != original.fingerprint
         (folder / name).write_bytes(valid[name])
     assert 0 < good < MUTATIONS
+    assert min(shorter, changed) > 0  # rows left out, and cells that may be what they became
 
 
 def growth(code: str, path: Path) -> tuple[float, str]:
@@ -249,6 +393,7 @@ from mmrec.features.encoders import register
 class Light:
     name, version, parameters, size = "light", "1", {}, 3
     def __init__(self, modality):
+        print("extracting", flush=True)  # extract() begins by making its encoders
         self.modality = modality
     def load(self, source):
         return source.encode() if isinstance(source, str) else source.read_bytes()
@@ -260,40 +405,53 @@ for modality in ("text", "image", "audio"):
     register(modality, "light")(lambda modality=modality: Light(modality))
 main()
 """
-"""The command with encoders that need no Keras: its import would take most of eleven runs, and most of the kills.
-
-The real encoders are killed in test_extraction.
-"""
+"""The command with encoders that need no Keras, and that say when extraction begins."""
 
 
 def test_a_command_killed_at_any_moment_resumes_to_the_same_bytes(tmp_path):
+    """Ten random moments, counted from where extraction begins, so that it is the extraction that they hit.
+
+    All three encoders are stand-ins, ``Light``: three bytes of each text, picture and sound after a hundredth of a
+    second. Keras would take seconds to import in each of twelve runs, and the kills would hit its import rather than
+    hashing, the store and the arrays, which are the command's own. The real encoders are killed in ``test_extraction``.
+    """
     folder, rng = make_folder(tmp_path / "c", 80), np.random.default_rng(0)
 
     def run(out: str, cache: str) -> subprocess.Popen:
+        """The command, as soon as it extracts."""
         environment = {**os.environ, "MMREC_CACHE": str(tmp_path / cache)}
         arguments = ["features", str(folder), "--out", str(tmp_path / out)]
         for modality in ("text", "image", "audio"):
             arguments += ["--encoder", f"{modality}=light"]
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-c", LIGHT, *arguments],
             env=environment,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
+        assert process.stdout
+        assert process.stdout.readline() == b"extracting\n"
+        return process
 
-    begin = time.monotonic()
-    assert run("whole", "other").wait(180) == 0
-    whole = time.monotonic() - begin
-    killed = 0
-    for moment in np.sort(rng.uniform(0, 1, 10)):  # from the start of Python to the last array
-        process = run("out", "cache")
-        try:
-            process.wait(moment * whole)
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            killed += process.wait() == -signal.SIGKILL
-    assert killed
-    assert run("out", "cache").wait(180) == 0
+    with run("whole", "other") as process:
+        begin = time.monotonic()
+        assert process.wait(180) == 0
+        whole = time.monotonic() - begin
+    hits, kept = 0, [0]
+    # what is done is kept, so that less is left for each next run: a third of the time at most is given to each
+    for moment in rng.uniform(0, whole / 3, 10):
+        with run("out", "cache") as process:
+            try:
+                process.wait(moment)
+            except subprocess.TimeoutExpired:
+                os.kill(process.pid, signal.SIGKILL)
+                hits += process.wait() == -signal.SIGKILL
+        kept.append(held(tmp_path / "cache", "light"))
+    assert hits >= 5
+    assert kept == sorted(kept)
+    assert len(set(kept)) > 2  # killed runs went on where those before them were
+    with run("out", "cache") as process:
+        assert process.wait(180) == 0
     names = sorted(path.name for path in (tmp_path / "whole").iterdir())
     assert "image_feat.npy" in names
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names

@@ -1,3 +1,5 @@
+import unicodedata
+
 import keras
 import numpy as np
 import pytest
@@ -11,6 +13,26 @@ def test_tokenise():
     assert tokenise("Don’t PANIC, ２ films!") == ["don't", "panic", "2", "films"]
     assert "推荐" in tokenise("推荐abc")
     assert tokenise("推荐abc")[-1] == "abc"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("मैं हिन्दी पढ़ता हूँ।", ["मैं", "हिन्दी", "पढ़ता", "हूँ"]),
+        ("قال مُحَمَّد، نعم", ["قال", "مُحَمَّد", "نعم"]),
+        ("M\u0300a q\u0303, e\u0301", ["m\u0300a", "q\u0303", "\u00e9"]),  # composed where Unicode has a letter for it
+        ("İstanbul", ["i\u0307stanbul"]),  # so casefold spells it
+        ("ශ්\u200dරී ලංකා", ["ශ්\u200dරී", "ලංකා"]),
+        ("می\u200cخواهم \u200cنه\u200c", ["می\u200cخواهم", "نه"]),
+        ("o'q\u0303 'tis", ["o'q\u0303", "tis"]),
+        ("ภาษาไทย", ["ภาษาไทย"]),  # not segmented, as the docstring says
+        ("音乐动人，值得推荐。", ["音乐", "动人", "值得", "推荐"]),
+        ("推荐abc हिन्दी, C3PO's 2.5", ["推荐", "abc", "हिन्दी", "c3po's", "2", "5"]),
+        ("\u0301 1\ufe0f\u20e3 ❤\ufe0f snake_case", ["1", "snake", "case"]),  # a mark begins no word
+    ],
+)
+def test_marks_continue_a_word(text, words):
+    assert tokenise(text) == [unicodedata.normalize("NFKC", word) for word in words]
 
 
 def test_counts_and_idf():

@@ -17,7 +17,7 @@ class BagOfWordsEncoder:
 
     name = "bow"
     modality = "text"
-    version = "1"
+    version = "2"
 
     def __init__(self, vocabulary_size: int = 4096) -> None:
         self.parameters = {"vocabulary_size": vocabulary_size}
