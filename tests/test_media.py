@@ -102,3 +102,12 @@ def test_sound_without_numbers(tmp_path):
     for read in (read_audio, check_audio):
         with pytest.raises(MediaError, match="no usable sample"):
             read(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("peak", [1e7, 1e18, 3e38])
+def test_absurdly_loud_samples_are_refused(tmp_path, peak):
+    path = tmp_path / "loud.wav"
+    soundfile.write(path, np.array([0, peak, -peak, 0], np.float32), 8_000, subtype="FLOAT")
+    for look in (read_audio, check_audio):
+        with pytest.raises(MediaError, match=r"loud.wav: samples of .*, where 1 is full scale"):
+            look(path)

@@ -30,8 +30,15 @@ def test_drop_faulty_says_what_was_left_out(tiny_catalogue, capsys):
     assert catalogue.item_ids == ("i1", "i3", "i4")
     assert len(catalogue.interactions) == 9
     said = capsys.readouterr().err
-    assert "1 rows of product_data.csv" in said
-    assert "3 rows of user_data.csv" in said
+    assert "left out 1 row of product_data.csv, 3 rows of user_data.csv:" in said
+
+
+def test_rows_of_another_length_are_counted_too(tiny_catalogue, capsys):
+    path = tiny_catalogue / "product_data.csv"
+    path.write_text(path.read_text(encoding="utf-8") + "i5,one cell too few\n", encoding="utf-8")
+    (tiny_catalogue / "media/b.jpg").unlink()
+    assert len(read_catalogue(tiny_catalogue, drop_faulty=True).items) == 3
+    assert "left out 2 rows of product_data.csv, 3 rows of user_data.csv:" in capsys.readouterr().err
 
 
 def test_fingerprint_follows_the_content(tiny_catalogue):

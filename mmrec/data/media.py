@@ -25,6 +25,8 @@ MAX_SAMPLES = 60_000_000
 """The same limit in samples, for sounds with a very high sample rate."""
 MAX_RATE = 400_000
 """Samples a second; nobody records at more than 384,000, and the filter that resamples grows with what is claimed."""
+LOUDEST = 1e6
+"""Where 1 is full scale; the power of samples above 1e18 is no number any more."""
 IMAGE_KINDS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 NAMED_KINDS = {f".{kind.lower()}": kind for kind in IMAGE_KINDS} | {".jpg": "JPEG", ".tif": "TIFF"}
 """What a picture's name says that it is."""
@@ -112,12 +114,12 @@ def read_audio(
     try:
         with soundfile.SoundFile(path) as sound:
             rate = _rate(sound.samplerate, path)
-            samples = np.concatenate([np.zeros(0, np.float32), *_blocks(sound, max_seconds)])  # (T,)
+            samples = np.concatenate([np.zeros(0, np.float32), *_blocks(sound, max_seconds, path)])  # (T,)
     except MediaError:
         raise
     except Exception as error:
         raise MediaError(f"{path}: not a sound that can be decoded") from error
-    if not len(samples) or not np.isfinite(samples).all():
+    if not len(samples):
         raise MediaError(f"{path}: the sound holds no usable sample")
     if sample_rate is not None and rate != sample_rate:
         import librosa
@@ -132,27 +134,29 @@ def check_audio(path: Path | str) -> None:
     import soundfile
 
     _size(Path(path))
-    usable, samples = True, 0
     try:
         with soundfile.SoundFile(path) as sound:
             _rate(sound.samplerate, Path(path))
-            for block in _blocks(sound, MAX_SECONDS):
-                usable = usable and bool(np.isfinite(block).all())
-                samples += len(block)
+            samples = sum(len(block) for block in _blocks(sound, MAX_SECONDS, Path(path)))
     except MediaError:
         raise
     except Exception as error:
         raise MediaError(f"{path}: not a sound that can be decoded") from error
-    if not samples or not usable:
+    if not samples:
         raise MediaError(f"{path}: the sound holds no usable sample")
 
 
-def _blocks(sound: "soundfile.SoundFile", max_seconds: float) -> Iterator[np.ndarray]:
+def _blocks(sound: "soundfile.SoundFile", max_seconds: float, path: Path) -> Iterator[np.ndarray]:
     """The sound in mono, in pieces, so that many channels of long silence never stand in memory at once."""
     frames = min(int(max_seconds * sound.samplerate), MAX_SAMPLES)
     size = max(1, 2**20 // sound.channels)
     for block in sound.blocks(size, frames=frames, dtype="float32", always_2d=True):  # (t, channels)
-        yield block.mean(axis=1)  # (t,)
+        mono = block.mean(axis=1)  # (t,)
+        if not np.isfinite(mono).all():
+            raise MediaError(f"{path}: the sound holds no usable sample")
+        if (peak := np.abs(mono).max(initial=0)) > LOUDEST:
+            raise MediaError(f"{path}: samples of {peak:.0e}, where 1 is full scale; save it at its own loudness")
+        yield mono
 
 
 def _rate(rate: int, path: Path) -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +38,9 @@ def read_catalogue(folder: Path | str, *, drop_faulty: bool = False) -> Catalogu
         more = "" if whole else "\n'--drop-faulty' goes on without these rows"
         raise CatalogueError(f"{folder} has {len(report.faults)} faults\n{report.as_text(SHOWN)}{more}")
     _drop_orphans(report)
-    left = {name: int((~table.good).sum()) for name, table in report.tables.items() if not table.good.all()}
-    counted = ", ".join(f"{count} rows of {name}" for name, count in left.items())
+    rows = {(fault.file, fault.row) for fault in report.faults if fault.row not in (None, 1)}  # 1 is the header
+    left = Counter(name for name, _ in sorted(rows))
+    counted = ", ".join(f"{count} row{'s' * (count > 1)} of {name}" for name, count in left.items())
     print(f"left out {counted or 'nothing'}:\n{report.as_text()}", file=sys.stderr)
     return _assemble(report)
 
