@@ -105,7 +105,7 @@ def read_audio(
         max_seconds: read no more than this, nor more than ``MAX_SAMPLES``.
 
     Raises:
-        MediaError: absent, empty, no sound, or more than ``MAX_RATE``.
+        MediaError: absent, empty, no sound, more than ``MAX_RATE``, or louder than ``LOUDEST``.
     """
     import soundfile
 
