@@ -129,7 +129,8 @@ def main() -> None:
         results["oracle"] = {"auc": evaluate(oracle, bundle.split()).summary["auc"]}
         for row in results["models"].values():
             row["share of the oracle"] = round(share_of_oracle(row["auc"], results["oracle"]["auc"]), 4)
-    told = f"python benchmarks/models.py {options.dataset} --seeds {options.seeds} --tries {options.tries} --models {options.models}"
+    told = f"python benchmarks/models.py {options.dataset} --seeds {options.seeds} --tries {options.tries}"
+    told += f" --models {options.models}"
     told += " --refit" if options.refit else ""
     told += f" --thin {options.thin}" if options.thin else ""
     out = Path(__file__).parents[1] / "results" / f"{record}.json"
