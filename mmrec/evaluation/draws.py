@@ -27,6 +27,28 @@ Maker = Callable[[Split, int], Recommender]
 """Fits a model: the split of a draw and the number of the draw, which serves as seed."""
 
 
+KEPT_METRICS = ("recall@20", "ndcg@20")
+"""Kept of each user in a run, for intervals and tests."""
+
+
+def as_run(evaluation: Evaluation) -> dict[str, Any]:
+    """An evaluation as JSON: the summary, who was measured, and the metrics of each user; without the rated pairs."""
+    per_user = evaluation.per_user
+    return {
+        "test": evaluation.summary,
+        "test_users": evaluation.users.tolist(),
+        "test_per_user": {name: np.round(per_user.get(name, np.zeros(0)), 5).tolist() for name in KEPT_METRICS},
+    }
+
+
+def from_run(run: Mapping[str, Any]) -> Evaluation:
+    """What ``as_run`` kept, None for NaN."""
+    summary = {name: float("nan") if value is None else value for name, value in run["test"].items()}
+    per_user = {name: np.array(values) for name, values in run["test_per_user"].items()}
+    none = np.zeros(0)
+    return Evaluation(summary, per_user, np.array(run["test_users"], np.int64), none.astype(int), none, none > 0)
+
+
 @dataclass(frozen=True)
 class DrawnComparison:
     """Evaluations of several models on the same draws.
