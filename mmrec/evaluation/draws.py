@@ -149,6 +149,57 @@ class DrawnComparison:
         return found
 
 
+def recorded_table(found: Mapping[str, Any], rows: Sequence[str] = (), digits: int = 3) -> pd.DataFrame:
+    """``DrawnComparison.table`` of a record that ``as_json`` made.
+
+    Args:
+        found: with ``base`` and ``models``.
+        rows: models to show; all by default.
+        digits: after the point.
+    """
+    base, table = found["base"], {}
+    for name in rows or found["models"]:
+        kept = found["models"][name]
+        cells = {"NDCG@20": _shown(kept["ndcg@20"], digits)}
+        if name != base:
+            test = kept["against the base"]
+            cells[f"minus {base}"] = _shown((test["difference"], test["low"], test["high"]), digits, sign="+")
+            cells["draws ahead"] = f"{test['ahead']:.0f} of {test['draws']:.0f}"
+            cells["p (Holm)"] = format_p(test["p (Holm)"], test["at floor"])
+        table[name] = cells
+    return pd.DataFrame(table).T.fillna("")
+
+
+def recorded_tests(found: Mapping[str, Any], pairs: Sequence[str], digits: int = 3) -> pd.DataFrame:
+    """Differences between pairs of rows of a record: with interval, draws ahead and p.
+
+    Args:
+        found: with ``tests``, pair -> a row of ``DrawnComparison.against``.
+        pairs: "first - second".
+        digits: after the point.
+    """
+    table = {}
+    for pair in pairs:
+        test = found["tests"][pair]
+        table[pair] = {
+            "difference in NDCG@20": _shown((test["difference"], test["low"], test["high"]), digits, sign="+"),
+            "draws ahead": f"{test['ahead']:.0f} of {test['draws']:.0f}",
+            "p (Holm)": format_p(test["p (Holm)"], test["at floor"]),
+        }
+    return pd.DataFrame(table).T
+
+
+def sentence(pair: str, test: Mapping[str, Any], alpha: float = 0.05) -> str:
+    """A difference over draws in words: what it is, how sure, and whether it may be claimed."""
+    first, second = pair.split(" - ")
+    p = format_p(test["p (Holm)"], bool(test["at floor"]))
+    p = f"p {p}" if p.startswith("<") else f"p = {p}"
+    told = f"{test['difference']:+.3f} NDCG@20, ahead in {test['ahead']:.0f} of {test['draws']:.0f} draws, {p}"
+    if test["p (Holm)"] >= alpha:
+        return f"{first} and {second} do not differ significantly ({told})."
+    return f"{first} is {'better' if test['difference'] > 0 else 'worse'} than {second} ({told})."
+
+
 def compare_draws(
     makers: Mapping[str, Maker],
     splits: Iterable[Split],
