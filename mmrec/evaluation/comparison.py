@@ -9,7 +9,14 @@ import pandas as pd
 from mmrec.data.split import Split
 from mmrec.errors import InputError
 from mmrec.evaluation.protocol import Evaluation, evaluate
-from mmrec.evaluation.statistics import auc_interval, bootstrap_interval, holm, paired_test
+from mmrec.evaluation.statistics import (
+    at_floor,
+    auc_interval,
+    bootstrap_interval,
+    format_p,
+    holm,
+    paired_test,
+)
 from mmrec.models.base import Recommender
 
 Interval = tuple[float, float, float]
@@ -57,7 +64,11 @@ class Comparison:
         return pd.DataFrame(rows).T
 
     def against(self, model: str, others: tuple[str, ...], metric: str = "ndcg@20") -> pd.DataFrame:
-        """Paired tests of one model against others: mean difference, p-value and Holm's correction.
+        """Paired tests of one model against others over users.
+
+        Returns:
+            A row per other model: mean ``difference``, ``p``, ``p (Holm)`` and ``at floor``: whether p is the least
+            that the number of permutations allows, and so an upper bound.
 
         Raises:
             InputError: the models were measured on different users.
@@ -71,10 +82,19 @@ class Comparison:
             results[other] = paired_test(first, second, np.random.default_rng(self.seed))
         adjusted = holm({other: p for other, (_, p) in results.items()})
         rows = {
-            f"{model} - {other}": {"difference": gap, "p": p, "p (Holm)": adjusted[other]}
+            f"{model} - {other}": {
+                "difference": gap,
+                "p": p,
+                "p (Holm)": adjusted[other],
+                "at floor": at_floor(p),
+            }
             for other, (gap, p) in results.items()
         }
-        return pd.DataFrame(rows).T
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+    def tests(self, model: str, others: tuple[str, ...], metric: str = "ndcg@20", digits: int = 3) -> pd.DataFrame:
+        """``against`` for a page: the difference, and Holm's p with "<=" where it is at the permutations' floor."""
+        return shown_tests(self.against(model, others, metric), digits)
 
     def as_json(self, metrics: tuple[str, ...] = ("auc", "recall@20", "ndcg@20")) -> dict[str, dict[str, list[float]]]:
         """Model -> metric -> [mean, low, high], rounded to six digits; NaN becomes None."""
@@ -86,6 +106,19 @@ class Comparison:
             model: {metric: [tidy(part) for part in self.interval(model, metric)] for metric in metrics}  # type: ignore[misc]
             for model in self.runs
         }
+
+
+def shown_tests(tests: pd.DataFrame, digits: int = 3) -> pd.DataFrame:
+    """The rows of ``Comparison.against`` for a page, as text: difference and Holm-corrected p."""
+    return pd.DataFrame(
+        {
+            name: {
+                "difference": f"{row['difference']:+.{digits}f}",
+                "p (Holm)": format_p(row["p (Holm)"], bool(row.get("at floor", False))),
+            }
+            for name, row in tests.iterrows()
+        }
+    ).T
 
 
 def compare(

@@ -107,6 +107,39 @@ def paired_test(
     return float(difference.mean()), (1 + far) / (1 + draws)
 
 
+def sign_flip_test(differences: np.ndarray, rng: np.random.Generator, draws: int = 10_000) -> tuple[float, float, bool]:
+    """Sign-flip permutation test that paired differences have mean 0, exact where there are few of them.
+
+    Args:
+        differences: (n,) first minus second.
+        rng: source of the flips where there are more than 13 differences.
+        draws: random flips then.
+
+    Returns:
+        mean difference, the two-sided p-value (random flips: (1 + flips at least as far) / (1 + draws)), and whether p
+        is at its floor, the least that the number of arrangements allows: it is then an upper bound.
+    """
+    differences = np.asarray(differences, float)
+    mean, count = float(differences.mean()), len(differences)
+    if count <= 13:
+        signs = 1 - 2 * ((np.arange(2**count)[:, None] >> np.arange(count)) & 1)  # (2^n, n) all arrangements
+        far = int((np.abs((signs * differences).mean(axis=1)) >= abs(mean) - 1e-12).sum())
+        return mean, far / 2**count, far <= 2
+    _, p = paired_test(differences, np.zeros(count), rng, draws)
+    return mean, p, at_floor(p, draws)
+
+
+def at_floor(p: float, draws: int = 10_000) -> bool:
+    """Whether a p-value of ``paired_test`` is the least that its number of flips allows."""
+    return p <= 1.5 / (1 + draws)
+
+
+def format_p(p: float, floor: bool = False) -> str:
+    """A p-value for a page: three significant digits; "<=" before one at the floor of its permutations."""
+    shown = f"{p:.3f}" if p >= 0.01 else f"{p:.2g}"
+    return f"<= {shown}" if floor else shown
+
+
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     """Holm's adjusted p-values: the k-th smallest of m times m - k + 1, never falling, at most 1."""
     adjusted, floor = {}, 0.0

@@ -11,6 +11,7 @@ REGISTRY = {
     "chance": "mmrec.models.chance:Chance",
     "popularity": "mmrec.models.popularity:Popularity",
     "popularity-recent": "mmrec.models.popularity:RecentPopularity",
+    "content-popularity": "mmrec.models.content_popularity:ContentPopularity",
     "item-knn": "mmrec.models.neighbours:ItemKNN",
     "mf": "mmrec.models.factorisation:MatrixFactorisation",
     "mf-ratings": "mmrec.models.rating_factorisation:RatingFactorisation",
