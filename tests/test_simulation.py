@@ -2,11 +2,17 @@
 
 import hashlib
 import json
+from functools import cache
+from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
 
 from mmrec.data.reader import read_catalogue
 from mmrec.data.split import by_time
@@ -14,11 +20,13 @@ from mmrec.data.validation import validate
 from mmrec.errors import InputError
 from mmrec.evaluation.protocol import evaluate
 from mmrec.features.extraction import extract
-from mmrec.simulation import simulate
+from mmrec.simulation import reviews, simulate
 from mmrec.simulation.oracle import Oracle, TasteReader
 from mmrec.simulation.posters import draw_poster
+from mmrec.simulation.ratings import draw_ratings
 from mmrec.simulation.scenarios import SCENARIOS
-from mmrec.simulation.truth import CUTS, Truth
+from mmrec.simulation.truth import CUTS, Truth, draw_items, draw_truth
+from mmrec.text import tokenise
 
 
 def digests(folder):
@@ -42,7 +50,86 @@ def test_bytes_are_those_of_every_machine(tmp_path):
     """Digests recorded on Linux x86-64; another machine must give the same."""
     simulate(tmp_path / "c", items=20, users=10, ratings=100, seed=0)
     found = hashlib.sha256(json.dumps(digests(tmp_path / "c"), sort_keys=True).encode()).hexdigest()
-    assert found[:16] == "dbbf413104f2e4c7"
+    assert found[:16] == "1be5843f2b2b412d"
+    table = read_table(tmp_path / "c").drop(columns="text")
+    assert (
+        hashlib.sha256(table.to_csv(index=False, lineterminator="\n").encode()).hexdigest()[:16] == "fd3c377ec305407d"
+    )
+
+
+def read_table(folder):
+    return pd.read_csv(folder / "user_data.csv", dtype=str, keep_default_na=False)
+
+
+def test_reviews_have_their_own_random_stream(simulated, tmp_path, monkeypatch):
+    """Whatever is said in them, and at whatever length: the same items, ratings, times and users."""
+    monkeypatch.setattr(reviews, "REMARK", 1.0)
+    monkeypatch.setattr(reviews, "OFF_TOPIC", 0.0)
+    simulate(tmp_path / "again", items=60, users=80, ratings=1600, seed=3)
+    before, after = read_table(simulated), read_table(tmp_path / "again")
+    assert (before["text"] != after["text"]).mean() > 0.3
+    pd.testing.assert_frame_equal(before.drop(columns="text"), after.drop(columns="text"))
+    others = [digests(folder) for folder in (simulated, tmp_path / "again")]
+    assert {name for name in others[0] if others[0][name] != others[1][name]} == {"user_data.csv"}
+
+
+@pytest.fixture(scope="module")
+def said():
+    """(scenario, seed) -> 8,000 stars and a review of each, without any media."""
+
+    @cache
+    def draw(name, seed):
+        plan = SCENARIOS[name]
+        rng = [np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(4)]
+        factors = draw_items(plan, 300, rng[0])
+        rows, _ = draw_ratings(draw_truth(plan, factors, 400, rng[1]), 8000, rng[2])
+        spoken = rng[3].choice(["zh", "en"], 400, p=[1 / 3, 2 / 3])[rows.user]
+        return rows.stars, [
+            reviews.review(plan, factors, int(item), int(stars), str(language), rng[3])
+            for item, stars, language in zip(rows.item, rows.stars, spoken, strict=True)
+        ]
+
+    return draw
+
+
+def words_and_pairs(text):
+    words = tokenise(text)
+    return [*words, *map(" ".join, pairwise(words))]
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_review_tells_its_rating_with_noise(name, seed, said):
+    """The documented band: before, each review gave its rating away (AUC 1.000)."""
+    stars, texts = said(name, seed)
+    known, new = slice(4000), slice(4000, None)
+    reader = make_pipeline(
+        CountVectorizer(analyzer=words_and_pairs, min_df=2), LogisticRegression(C=0.3, max_iter=1000)
+    ).fit(texts[known], stars[known] >= 4)
+    assert 0.85 <= roc_auc_score(stars[new] >= 4, reader.decision_function(texts[new])) <= 0.93
+
+
+def test_a_remark_and_an_aside_say_nothing_about_the_rating(said, monkeypatch):
+    stars, texts = said("movies", 0)
+    for part in (reviews.REMARKS["en"]["praise"], reviews.REMARKS["zh"]["complaint"], reviews.ASIDES["en"]):
+        marks = [piece.strip(" .。") for sentence in part for piece in sentence.split("{detail}") if len(piece) > 2]
+        here = np.array([any(mark in text for mark in marks) for text in texts])
+        liked = stars >= 4
+        assert abs(liked[here].mean() - liked[~here].mean()) < 5 * np.sqrt(0.25 / here.sum())
+
+
+def test_words_of_praise_are_negated_in_both_languages():
+    """No word alone gives a tone away: each language negates words of the other tone."""
+    for language, words in (("en", ("wonderful", "disappoint", "bad")), ("zh", ("好", "失望", "差"))):
+        for word in words:
+            tones = {tone for tone, some in reviews.NEGATIONS[language].items() if any(word in text for text in some)}
+            assert len(tones) > 1, word
+    assert all(
+        set(table[language]) == {"love", "fine", "hate"}
+        for plan in SCENARIOS.values()
+        for table in (plan.opinions, reviews.NEGATIONS)
+        for language in ("en", "zh")
+    )
 
 
 def test_is_a_sound_catalogue_of_the_asked_size(simulated):

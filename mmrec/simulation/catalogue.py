@@ -13,7 +13,7 @@ from tqdm import tqdm
 from mmrec.data.catalogue import MODALITIES, Interactions
 from mmrec.errors import InputError
 from mmrec.files import atomic_write, write_json
-from mmrec.simulation import music, posters, texts
+from mmrec.simulation import music, posters, reviews, texts
 from mmrec.simulation.card import data_card
 from mmrec.simulation.factors import Scenario
 from mmrec.simulation.ratings import Ratings, draw_ratings
@@ -147,7 +147,7 @@ def _rating_table(
     """user_data.csv in order of time."""
     silent = rng.random(len(drawn.user)) < SILENT
     words = [
-        "" if quiet else texts.review(scenario, factors, int(item), int(stars), str(languages[user]), rng)
+        "" if quiet else reviews.review(scenario, factors, int(item), int(stars), str(languages[user]), rng)
         for quiet, user, item, stars in zip(silent, drawn.user, drawn.item, drawn.stars, strict=True)
     ]
     return pd.DataFrame(
