@@ -12,7 +12,7 @@ read from ``$MMREC_DATA``.
 import argparse
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from mmrec.cache import cache_root, code_hash, versions
 from mmrec.data.split import Split
 from mmrec.datasets import open_dataset
 from mmrec.evaluation.controls import without_the_user
-from mmrec.evaluation.draws import DrawnComparison, as_run, from_run
+from mmrec.evaluation.draws import DrawnComparison, as_run, from_run, test_as_json
 from mmrec.evaluation.layouts import Bundle, read_layout
 from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.record import check_committed, save_record
@@ -48,6 +48,7 @@ PERSONAL: dict[str, tuple[str, dict[str, Any]]] = {
 """Row -> model and the settings that stay."""
 BY_MODALITY = ("document-user", "fusion: network", "fusion: concatenation", "two-towers")
 """Rows that are also fitted on each modality alone and on shuffled features, with the settings of the whole."""
+CONTROLS = ("users exchanged", "mean score")
 NEW_USER_ROWS = ("document-user", "fusion: network", "two-towers")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
@@ -94,24 +95,30 @@ def kept_fold(folder: Path, bundle: Bundle, split: Split, case: str, number: int
 
 
 def results(measured: DrawnComparison, case: str) -> dict[str, Any]:
-    """All rows against the base, and the comparisons that the chapters speak of, Holm-corrected together."""
-    found: dict[str, Any] = {"base": BASE[case], "models": measured.as_json(BASE[case])}
+    """Every row; models and lists for everyone against the base; and the tests that the chapters speak of.
+
+    Each question is a family of its own for Holm's correction: which models beat the base; what is personal, against
+    exchanged users and mean scores; what each modality adds.
+    """
     rows = [row for row in PERSONAL if row in measured.runs]
-    tests: dict[str, Any] = {}
-    for row in rows:
-        others = [name for name in measured.runs if name.startswith(f"{row}, ")]
-        if others:
-            tests |= {f"{row} - {name}": measured.against(name, [row]).iloc[0].to_dict() for name in others}
-    if case == "cold-item":
-        first, second = "fusion: concatenation, text alone", "fusion: network, text alone"
-        tests[f"{first} - {second}"] = measured.against(second, [first]).iloc[0].to_dict()
-    adjusted = holm({pair: test["p"] for pair, test in tests.items()})
-    tests = {pair: {**test, "p (Holm)": adjusted[pair]} for pair, test in tests.items()}
-    found["tests"] = {
-        pair: {key: bool(value) if key == "at floor" else round(float(value), 5) for key, value in test.items()}
-        for pair, test in tests.items()
+    found: dict[str, Any] = {"base": BASE[case]}
+    found["models"] = measured.as_json(BASE[case], [*LISTS_FOR_EVERYONE, *rows])
+    pairs = [(row, name) for row in rows for name in measured.runs if name.startswith(f"{row}, ")]
+    families = {
+        "personal": [pair for pair in pairs if pair[1].endswith(CONTROLS)],
+        "modalities": [pair for pair in pairs if not pair[1].endswith(CONTROLS)],
     }
+    if case == "cold-item":
+        families["modalities"].append(("fusion: concatenation, text alone", "fusion: network, text alone"))
+    found["tests"] = {family: tests_of(measured, chosen) for family, chosen in families.items()}
     return found
+
+
+def tests_of(measured: DrawnComparison, pairs: Sequence[tuple[str, str]]) -> dict[str, dict[str, Any]]:
+    """ "first - second" -> the first minus the second, Holm-corrected over the pairs."""
+    tests = {f"{one} - {two}": measured.against(two, [one]).iloc[0].to_dict() for one, two in pairs}
+    adjusted = holm({pair: test["p"] for pair, test in tests.items()})
+    return {pair: test_as_json({**test, "p (Holm)": adjusted[pair]}) for pair, test in tests.items()}
 
 
 def main() -> None:

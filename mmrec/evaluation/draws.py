@@ -133,19 +133,26 @@ class DrawnComparison:
             rows[name] = cells
         return pd.DataFrame(rows).T.fillna("")
 
-    def as_json(self, base: str, metrics: Sequence[str] = ("ndcg@20", "recall@20")) -> dict[str, dict[str, Any]]:
-        """Model -> for each metric [mean, low, high] and the value per draw, and the test against the base."""
-        tests = self.against(base, [name for name in self.runs if name != base])
+    def as_json(
+        self, base: str, tested: Sequence[str] | None = None, metrics: Sequence[str] = ("ndcg@20", "recall@20")
+    ) -> dict[str, dict[str, Any]]:
+        """Model -> for each metric [mean, low, high], the values per draw, and the test against the base.
+
+        Args:
+            base: what the others are compared with.
+            tested: which are compared, the family of Holm's correction; all by default. With ten draws the least p is
+                2 / 1,024, so that nothing can be significant in a family of more than 25.
+            metrics: of each user.
+        """
+        tested = [name for name in tested or self.runs if name != base]
+        tests = self.against(base, tested)
         found: dict[str, dict[str, Any]] = {}
         for name in self.runs:
             found[name] = {metric: _rounded(self.interval(name, metric)) for metric in metrics}
             found[name]["per draw"] = _rounded(self.per_draw(name, "ndcg@20"))
             found[name]["auc per draw"] = _rounded(self.per_draw(name, "auc"))
-            if name != base:
-                row = tests.loc[f"{name} - {base}"].to_dict()
-                found[name]["against the base"] = {
-                    key: bool(value) if key == "at floor" else _rounded([value])[0] for key, value in row.items()
-                }
+            if name in tested:
+                found[name]["against the base"] = test_as_json(tests.loc[f"{name} - {base}"].to_dict())
         return found
 
 
@@ -161,8 +168,7 @@ def recorded_table(found: Mapping[str, Any], rows: Sequence[str] = (), digits: i
     for name in rows or found["models"]:
         kept = found["models"][name]
         cells = {"NDCG@20": _shown(kept["ndcg@20"], digits)}
-        if name != base:
-            test = kept["against the base"]
+        if test := kept.get("against the base"):
             cells[f"minus {base}"] = _shown((test["difference"], test["low"], test["high"]), digits, sign="+")
             cells["draws ahead"] = f"{test['ahead']:.0f} of {test['draws']:.0f}"
             cells["p (Holm)"] = format_p(test["p (Holm)"], test["at floor"])
@@ -170,23 +176,30 @@ def recorded_table(found: Mapping[str, Any], rows: Sequence[str] = (), digits: i
     return pd.DataFrame(table).T.fillna("")
 
 
-def recorded_tests(found: Mapping[str, Any], pairs: Sequence[str], digits: int = 3) -> pd.DataFrame:
-    """Differences between pairs of rows of a record: with interval, draws ahead and p.
+def test_as_json(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """A row of ``DrawnComparison.against`` for a record."""
+    return {key: bool(value) if key == "at floor" else _rounded([value])[0] for key, value in row.items()}
+
+
+def recorded_tests(tests: Mapping[str, Mapping[str, Any]], digits: int = 3) -> pd.DataFrame:
+    """Differences between pairs of rows of a record, for a page: with interval, draws ahead and p.
 
     Args:
-        found: with ``tests``, pair -> a row of ``DrawnComparison.against``.
-        pairs: "first - second".
+        tests: pair "first - second" -> what ``test_as_json`` made.
         digits: after the point.
     """
     table = {}
-    for pair in pairs:
-        test = found["tests"][pair]
-        table[pair] = {
+    for pair, test in tests.items():
+        first, second = pair.split(" - ")
+        named = second.removeprefix(f"{first}, ") if second.startswith(f"{first}, ") else second
+        table[first, named] = {
             "difference in NDCG@20": _shown((test["difference"], test["low"], test["high"]), digits, sign="+"),
             "draws ahead": f"{test['ahead']:.0f} of {test['draws']:.0f}",
             "p (Holm)": format_p(test["p (Holm)"], test["at floor"]),
         }
-    return pd.DataFrame(table).T
+    shown = pd.DataFrame(table).T
+    shown.index.names = ["model", "minus"]
+    return shown
 
 
 def sentence(pair: str, test: Mapping[str, Any], alpha: float = 0.05) -> str:

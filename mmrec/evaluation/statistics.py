@@ -160,7 +160,7 @@ def at_floor(p: float, draws: int = 10_000) -> bool:
 def format_p(p: float, floor: bool = False) -> str:
     """A p-value for a page: three significant digits; "<=" before one at the floor of its permutations."""
     shown = f"{p:.3f}" if p >= 0.01 else f"{p:.2g}"
-    return f"<= {shown}" if floor else shown
+    return f"<= {shown}" if floor and p < 1 else shown
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
