@@ -33,6 +33,7 @@ from mmrec.evaluation.statistics import holm
 from mmrec.features import Features
 from mmrec.files import sha256_json, write_json
 from mmrec.models.base import Recommender
+from mmrec.simulation.oracle import Oracle
 
 BASE = {"cold-item": "content-popularity", "cold-user": "popularity"}
 """The strongest baseline without a user."""
@@ -60,8 +61,8 @@ def versions_of(features: Features, seed: int) -> Iterator[tuple[str, Features]]
     yield "shuffled features", features.shuffled(np.random.default_rng(seed))
 
 
-def fold(bundle: Bundle, split: Split, case: str, number: int, tries: int) -> dict[str, Any]:
-    """Row -> what it reached on one fold, with the settings chosen for it."""
+def fold(bundle: Bundle, split: Split, case: str, number: int, tries: int, truth: Path) -> dict[str, Any]:
+    """Row -> what it reached on one fold, with the settings chosen for it; the oracle where the truth is known."""
     inner, found = within_training(split, seed=number), {}
 
     def fit(name: str, features: Features, settings: dict[str, Any]) -> Recommender:
@@ -83,14 +84,16 @@ def fold(bundle: Bundle, split: Split, case: str, number: int, tries: int) -> di
             for label, features in versions_of(bundle.features, number):
                 model = fit(name, features, kept.settings)
                 found[f"{row}, {label}"] = as_run(evaluate(model, split, case))
+    if truth.is_file():
+        found["oracle"] = as_run(evaluate(Oracle(truth.parent, "list"), split, case))
     return found
 
 
-def kept_fold(folder: Path, bundle: Bundle, split: Split, case: str, number: int, tries: int) -> dict[str, Any]:
+def kept_fold(kept: Path, bundle: Bundle, split: Split, case: str, number: int, tries: int, truth: Path) -> Any:
     """The same, computed where the folder does not hold it yet."""
-    path = folder / f"{number}.json"
+    path = kept / f"{number}.json"
     if not path.is_file():
-        write_json(path, fold(bundle, split, case, number, tries))
+        write_json(path, fold(bundle, split, case, number, tries, truth))
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -131,14 +134,15 @@ def main() -> None:
     options = parser.parse_args()
     check_committed()
     os.environ.update(ONE_THREAD)  # of the processes to come
-    bundle = read_layout(open_dataset(options.dataset).folder, "catalogue", progress=True)
+    catalogue = open_dataset(options.dataset).folder
+    bundle = read_layout(catalogue, "catalogue", progress=True)
     plan = {"data": bundle.fingerprint, "folds": options.folds, "tries": options.tries, "case": options.case}
     plan |= {"code": code_hash(), "versions": versions(), "rows": [*LISTS_FOR_EVERYONE, *PERSONAL]}
     folder = cache_root() / "new-items" / sha256_json(plan)[:16]
     splits = list(enumerate(bundle.folds(options.case, options.folds)))
     work = joblib.Parallel(n_jobs=options.jobs, return_as="generator", batch_size=1)
     made = work(
-        joblib.delayed(kept_fold)(folder, bundle, split, options.case, number, options.tries)
+        joblib.delayed(kept_fold)(folder, bundle, split, options.case, number, options.tries, catalogue / "truth.npz")
         for number, split in splits
     )
     folds = list(tqdm(made, total=len(splits), desc="folds"))
