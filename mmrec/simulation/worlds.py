@@ -7,7 +7,7 @@ import numpy as np
 
 from mmrec.data.catalogue import Interactions
 from mmrec.simulation.ratings import draw_ratings
-from mmrec.simulation.reviews import review
+from mmrec.simulation.reviews import TONE_ERROR, review
 from mmrec.simulation.scenarios import SCENARIOS
 from mmrec.simulation.truth import draw_items, draw_truth
 
@@ -20,6 +20,7 @@ def draw_world(
     ratings: int = 5000,
     scenario: str = "movies",
     with_reviews: bool = False,
+    tone_error: float = TONE_ERROR,
 ) -> tuple[Interactions, tuple[str, ...]]:
     """Ratings, and reviews where they are asked for, by the same truth as a simulated catalogue.
 
@@ -28,6 +29,7 @@ def draw_world(
         items, users, ratings: sizes.
         scenario: one of ``SCENARIOS``.
         with_reviews: write a review of every rating; a third of the users write Chinese.
+        tone_error: noise of the reviews, in stars (see ``mmrec.simulation.reviews``).
 
     Returns:
         The rows in order of time, and the N reviews (an empty tuple without).
@@ -42,4 +44,6 @@ def draw_world(
         return rows, ()
     language = rngs[3].choice(["zh", "en"], users, p=[1 / 3, 2 / 3])[drawn.user]
     told = zip(drawn.item, drawn.stars, language, strict=True)
-    return rows, tuple(review(plan, factors, int(item), int(star), str(tongue), rngs[4]) for item, star, tongue in told)
+    return rows, tuple(
+        review(plan, factors, int(item), int(star), str(tongue), rngs[4], tone_error) for item, star, tongue in told
+    )
