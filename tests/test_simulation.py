@@ -23,9 +23,9 @@ from mmrec.features.extraction import extract
 from mmrec.simulation import reviews, simulate
 from mmrec.simulation.oracle import Oracle, TasteReader
 from mmrec.simulation.posters import draw_poster
-from mmrec.simulation.ratings import draw_ratings
 from mmrec.simulation.scenarios import SCENARIOS
-from mmrec.simulation.truth import CUTS, Truth, draw_items, draw_truth
+from mmrec.simulation.truth import CUTS, Truth
+from mmrec.simulation.worlds import draw_world
 from mmrec.text import tokenise
 
 
@@ -79,15 +79,8 @@ def said():
 
     @cache
     def draw(name, seed):
-        plan = SCENARIOS[name]
-        rng = [np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(4)]
-        factors = draw_items(plan, 300, rng[0])
-        rows, _ = draw_ratings(draw_truth(plan, factors, 400, rng[1]), 8000, rng[2])
-        spoken = rng[3].choice(["zh", "en"], 400, p=[1 / 3, 2 / 3])[rows.user]
-        return rows.stars, [
-            reviews.review(plan, factors, int(item), int(stars), str(language), rng[3])
-            for item, stars, language in zip(rows.item, rows.stars, spoken, strict=True)
-        ]
+        rows, texts = draw_world(seed, items=300, users=400, ratings=8000, scenario=name, with_reviews=True)
+        return rows.rating, texts
 
     return draw
 

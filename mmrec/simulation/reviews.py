@@ -97,13 +97,19 @@ ASIDES: Words = {
 
 
 def review(
-    scenario: Scenario, factors: ItemFactors, item: int, stars: int, language: str, rng: np.random.Generator
+    scenario: Scenario,
+    factors: ItemFactors,
+    item: int,
+    stars: int,
+    language: str,
+    rng: np.random.Generator,
+    tone_error: float = TONE_ERROR,
 ) -> str:
     """A review in ``language`` of an item that got 1 to 5 ``stars``; it names something that the item's text shows."""
     role = _pick(("genre", "genre", "mood", "setting"), rng)
     about = scenario.about[language][role].format(word=_pick(level_words(scenario, factors, role, item)[language], rng))
     opinions = (NEGATIONS if rng.random() < NEGATED else scenario.opinions)[language]
-    sentences = [_pick(opinions[_tone(stars, rng)], rng).format(about=about)]
+    sentences = [_pick(opinions[_tone(stars, tone_error, rng)], rng).format(about=about)]
     if rng.random() < REMARK:
         remark = _pick(REMARKS[language][_pick(("praise", "complaint"), rng)], rng)
         sentences.append(_sentence(remark.format(detail=_pick(DETAILS[language], rng))))
@@ -112,9 +118,9 @@ def review(
     return ("" if language == "zh" else " ").join(sentences)
 
 
-def _tone(stars: int, rng: np.random.Generator) -> str:
+def _tone(stars: int, error: float, rng: np.random.Generator) -> str:
     """The opinion's tone: that of the stars, read with an error, or the contrary."""
-    felt = stars + TONE_ERROR * rng.normal()
+    felt = stars + error * rng.normal()
     if rng.random() < CONTRARY:
         felt = 6 - felt
     return "love" if felt >= 3.5 else "fine" if felt >= 2.5 else "hate"
