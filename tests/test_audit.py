@@ -41,7 +41,9 @@ SMALL = {"epochs": 4, "batch_size": 256, "learning_rate": 0.02, "compiled": Fals
 
 @pytest.fixture(scope="module")
 def audit(simulated):
-    return Audit(read_catalogue(simulated), seed=0, **SMALL)
+    small = Audit(read_catalogue(simulated), seed=0, **SMALL)
+    small.program.rows = 4  # pictures of full size take time
+    return small
 
 
 @pytest.fixture(scope="module")
@@ -334,7 +336,7 @@ def test_two_runs_are_equal(simulated, audit):
 
 
 def test_one_pipeline_by_itself(simulated):
-    result = run(read_catalogue(simulated), Faults(strings=True))
+    result = run(read_catalogue(simulated), Faults(lengths=True))
     assert re.match(r"\w+Error: ", result.error)
     assert np.isnan(result.auc)
 

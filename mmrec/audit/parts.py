@@ -32,13 +32,13 @@ def error_of(part: Callable[[], Any]) -> str:
 def message(error: Exception) -> str:
     """Kind and text of an error on one line: the whole text where it is short, else its first sentence.
 
-    Keras's bold type, its running numbers of layers and the path of a library's own source file are removed, because
-    they differ from run to run and from machine to machine.
+    Keras's bold type, its running numbers of layers and the folders of paths are removed: they differ from run to run
+    and from machine to machine.
     """
     text = re.sub(r"\x1b\[\d*m", "", str(error))
     text = re.sub(r"Exception encountered when calling \S+\s+", "", " ".join(text.split()))
     text = re.sub(r"\b([a-z][a-z0-9]*(?:_[a-z][a-z0-9]*)*)_\d+\b", r"\1", text)
-    text = re.sub(r"\S*/(\w+\.cpp)", r"\1", text)
+    text = re.sub(r"(?<![\w.])/(?:[^\s'\"/]+/)+([^\s'\"/]+)", r"\1", text)
     if len(text) > LONGEST_ERROR:
         text = re.split(r"(?<=[a-z\])])\. ", text)[0]
     text = text.rstrip(".")

@@ -75,6 +75,7 @@ class Program:
         self.users, self.products, self.folder = users, products, Path(folder)
         self.rows, self.units, self.epochs, self.seed = rows, units, epochs, seed
         self._described: dict[tuple[str, str], np.ndarray] = {}
+        self._trained: dict[tuple[frozenset[str], bool], tuple[Any, list[float]]] = {}
 
     @classmethod
     def of(cls, catalogue: Catalogue, **settings: Any) -> "Program":
@@ -143,15 +144,18 @@ class Program:
         words = tfidf.shape[1] if "narrow" in repaired else TERMS
         network = build(words, self.units, "flat_convolution" in repaired)
         network.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
+        before = repaired - {"batch_axis", "served_features"}, spoil_joined
         fed, fed_test = [text, image, audio], [text_test, image_test, audio_test]
         if "strings" in repaired:
             fed = [tfidf.toarray(), self._all(self.pixels, image), m]
             fed_test = [tfidf_test.toarray(), self._all(self.pixels, image_test), m_test]
         trace.shapes = _shapes(fed)
-        history = network.fit(
-            fed, stars, batch_size=32, epochs=self.epochs, validation_data=(fed_test, stars_test), verbose=0
-        )
-        trace.loss = history.history["loss"]
+        if before not in self._trained:  # repairs of the last line do not change the training before it
+            history = network.fit(
+                fed, stars, batch_size=32, epochs=self.epochs, validation_data=(fed_test, stars_test), verbose=0
+            )
+            self._trained[before] = network, history.history["loss"]
+        network, trace.loss = self._trained[before]
 
         trace.section = "5.2.4"
         x = weights.transform([PRAISE]).toarray()  # (1, V)
