@@ -65,12 +65,12 @@ class Criterion:
     least: bool = True
 
     def verdict(self, found: Interval) -> str:
-        """Supported where the whole interval lies on the right side of the bound; else not."""
+        """Supported where the whole interval is on the right side of the bound; else not."""
         _, low, high = found
         return SUPPORTED if (low >= self.bound if self.least else high <= self.bound) else NOT_SUPPORTED
 
     def reason(self, found: Interval) -> str:
-        """Where the interval lies: beyond the bound is evidence against; around it is too little evidence."""
+        """Where the interval is: beyond the bound is evidence against; around it is too little evidence."""
         _, low, high = found
         if self.verdict(found) == SUPPORTED:
             return "whole interval on the right side of the bound"
@@ -107,22 +107,30 @@ CRITERIA = (
     Criterion("flexibility", "any set", "NDCG on new items minus shuffled features, worst of seven sets", 0),
     Criterion("flexibility", "richer", "NDCG on new items, all modalities minus one alone, worst of three", 0),
     Criterion("flexibility", "mixed", "NDCG on new items, own mixes minus the mean over the seven sets", -0.02),
-    Criterion("flexibility", "copes, new", "NDCG on new items, given fewer minus trained on fewer, worst of 3", -0.02),
-    Criterion("flexibility", "copes, known", "NDCG on known items, given fewer minus trained on fewer, worst", -0.02),
-    Criterion("personalisation", "linear, known", "NDCG of the linear model minus lists without a user, worst", 0),
-    Criterion("personalisation", "linear, new", "the same on new items", 0),
-    Criterion("personalisation", "network, known", "NDCG of the network minus lists without a user, worst", 0),
-    Criterion("personalisation", "network, new", "the same on new items", 0),
-    Criterion("personalisation", "deep, known", "NDCG of the network minus the linear model, both with content", 0),
-    Criterion("personalisation", "deep, new", "the same on new items", 0),
+    Criterion(
+        "flexibility", "copes (new items)", "NDCG on new items, given fewer minus trained on fewer, worst of 3", -0.02
+    ),
+    Criterion(
+        "flexibility", "copes (known items)", "NDCG on known items, given fewer minus trained on fewer, worst", -0.02
+    ),
+    Criterion(
+        "personalisation", "linear (known items)", "NDCG of the linear model minus lists without a user, worst", 0
+    ),
+    Criterion("personalisation", "linear (new items)", "the same on new items, linear model", 0),
+    Criterion("personalisation", "network (known items)", "NDCG of the network minus lists without a user, worst", 0),
+    Criterion("personalisation", "network (new items)", "the same on new items, network", 0),
+    Criterion(
+        "personalisation", "deep (known items)", "NDCG of the network minus the linear model, both with content", 0
+    ),
+    Criterion("personalisation", "deep (new items)", "the same on new items, network minus linear model", 0),
     Criterion("personalisation", "content", "NDCG of the linear model minus the same with content weight 0", 0),
     Criterion("compute cost", "slower", "exponent of seconds per text by parameters (transformers)", 0.5),
     Criterion("compute cost", "heavier", "exponent of memory by parameters (transformers)", 0.5),
     Criterion("compute cost", "text encoders", "NDCG on new items, largest trained minus bag of words", 0),
     Criterion("compute cost", "image encoders", "NDCG on new items, largest trained minus untrained filters", 0),
     Criterion("compute cost", "audio encoders", "NDCG on new items, largest trained minus mel bands", 0),
-    Criterion("preprocessing", "time, linear", "share of the time before a linear model is fitted", 0.5),
-    Criterion("preprocessing", "time, network", "share of the time before the network is fitted", 0.5),
+    Criterion("preprocessing", "time (linear)", "share of the time before a linear model is fitted", 0.5),
+    Criterion("preprocessing", "time (network)", "share of the time before the network is fitted", 0.5),
     Criterion("privacy", "a rating", "probability to distinguish a training like from a held-out one, by EASE", 0.5),
     Criterion("privacy", "by content", "the same by a profile of texts, pictures and sounds", 0.5),
     Criterion("privacy", "a user", "probability to distinguish users in training, by the item weights", 0.5),
@@ -203,7 +211,7 @@ def verdict_table(
 def worst(results: Iterable[Interval]) -> Interval:
     """Of several results that must all be large: the least value, the least lower end, the least upper end.
 
-    If each interval covers its value with some level, the least lower end lies below the least value at that level:
+    If each interval covers its value with some level, the least lower end is below the least value at that level:
     to judge the worst one needs no further correction.
     """
     return tuple(float(part) for part in np.min(list(results), axis=0))  # type: ignore[return-value]
@@ -342,8 +350,8 @@ def without_user(scores: np.ndarray, rng: np.random.Generator) -> dict[str, Give
 def popularity_by_content(train: Interactions, features: Features) -> Given:
     """One list for everyone: a ridge regression from content to log(1 + training likes).
 
-    It is fitted on the items with a training row; each modality is centred and scaled to the same total variance there,
-    and the ridge is chosen among powers of ten by leave-one-out error on these items.
+    It is fitted on the items with a training row. Each modality is centred and scaled to the same total variance there.
+    The ridge is chosen by leave-one-out error on these items.
     """
     known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
     parts = []
@@ -402,29 +410,29 @@ def mixed_modalities(features: Features, rng: np.random.Generator) -> Features:
 
 
 def rating_attack(scores: np.ndarray, learned: Interactions, held: Interactions) -> np.ndarray:
-    """How well scores tell which of a person's ratings a model has learned: (U,), 0.5 is a guess; ties count half.
+    """Probability that a user's training rating is scored above a held-out one: (U,), 0.5 is a guess; ties count half.
 
-    NaN for a person without a rating of either sort. If ``held`` was drawn at random from all ratings, nothing but
-    what the model learned can tell them apart.
+    NaN for users without a rating of either sort. If ``held`` was drawn at random from all ratings, only what
+    the model learned distinguishes the two.
 
     Args:
         scores: (U, I) of the model that was fitted on ``learned``.
-        learned, held: what it was fitted on, and what was held back.
+        learned, held: the rows that it was fitted on, and the held-out ones.
     """
-    told = np.full(len(scores), np.nan)
+    found = np.full(len(scores), np.nan)
     inside, outside = learned.matrix(), held.matrix()
     for user in np.flatnonzero(np.diff(inside.indptr) * np.diff(outside.indptr)):
         yes, no = (scores[user, rows.indices[rows.indptr[user] : rows.indptr[user + 1]]] for rows in (inside, outside))
-        told[user] = np.mean((yes[:, None] > no) + 0.5 * (yes[:, None] == no))
-    return told
+        found[user] = np.mean((yes[:, None] > no) + 0.5 * (yes[:, None] == no))
+    return found
 
 
-def person_attack(weights: np.ndarray, liked: csr_matrix) -> np.ndarray:
-    """(U,): mean weight between the items of a person, which their own rows in training have raised.
+def user_attack(weights: np.ndarray, liked: csr_matrix) -> np.ndarray:
+    """(U,): mean weight between the items of a user, which the user's own rows in training have raised.
 
     Args:
         weights: (I, I), public; the diagonal is not read.
-        liked: (U, I) of ones, what the attacker knows of each person.
+        liked: (U, I) of ones, what the attacker knows of each user.
     """
     off = weights - np.diag(np.diag(weights))
     count = np.asarray(liked.sum(axis=1)).ravel()  # (U,)
@@ -433,7 +441,7 @@ def person_attack(weights: np.ndarray, liked: csr_matrix) -> np.ndarray:
 
 
 def noise_deviation(epsilon: float, delta: float) -> float:
-    """Least deviation of Gaussian noise that is (epsilon, delta)-private where a person changes a sum by at most 1.
+    """Least deviation of Gaussian noise that is (epsilon, delta)-private where one user changes a sum by at most 1.
 
     The exact condition of Balle and Wang (2018), Theorem 8.
     """
@@ -453,16 +461,16 @@ def hidden(gram: np.ndarray, deviation: float, rng: np.random.Generator) -> np.n
 
 
 class PrivateEASE(ItemToItem):
-    """EASE whose weights are (epsilon, delta)-differentially private: nobody's likes can be told from them.
+    """EASE whose weights are (epsilon, delta)-differentially private: they hardly reveal any user's likes.
 
-    Each person's likes are scaled to length 1, so that one person more changes X'X by a matrix of norm 1; symmetric
-    Gaussian noise hides that, and negative eigenvalues are raised to 0. The weights are public; a person's own likes
-    enter only the person's own scores.
+    Each user's likes are scaled to length 1, so one user more changes X'X by a matrix of norm 1. Symmetric Gaussian
+    noise hides that, and negative eigenvalues are raised to 0. The weights are public; a user's own likes enter only
+    the user's own scores.
 
     Args:
         l2: weight of the squared entries of B.
-        epsilon: how much is given away; infinite for no noise.
-        delta: the chance of giving away more.
+        epsilon: how much is revealed; infinite for no noise.
+        delta: the probability of revealing more.
         seed: of the noise.
     """
 

@@ -21,12 +21,12 @@ from mmrec.claims import (
     largest,
     mixed_modalities,
     noise_deviation,
-    person_attack,
     popularity_by_content,
     rating_attack,
     reached,
     repeats_interval,
     share_kept,
+    user_attack,
     verdict_table,
     without_user,
     worst,
@@ -293,17 +293,17 @@ def test_rating_attack_guesses_where_nothing_was_learned():
     assert abs(np.nanmean(told) - 0.5) < 4 * np.nanstd(told) / np.sqrt(np.isfinite(told).sum())
 
 
-def test_person_attack_is_a_mean_over_pairs():
+def test_user_attack_is_a_mean_over_pairs():
     weights = np.random.default_rng(0).random((5, 5))
     liked = csr_matrix(np.array([[1, 0, 1, 1, 0], [0, 1, 0, 0, 0]], float))
     pairs = [weights[i, j] for i in (0, 2, 3) for j in (0, 2, 3) if i != j]
-    assert person_attack(weights, liked) == pytest.approx([np.mean(pairs), 0])
+    assert user_attack(weights, liked) == pytest.approx([np.mean(pairs), 0])
 
 
-def test_person_attack_tells_members_of_a_model_without_noise():
+def test_user_attack_tells_members_of_a_model_without_noise():
     inside, outside = drawn(3, users=30, items=60), drawn(4, users=30, items=60)
     weights = make_model("ease", l2=1.0).fit(inside).weights
-    assert person_attack(weights, inside.matrix()).mean() > 1.5 * person_attack(weights, outside.matrix()).mean()
+    assert user_attack(weights, inside.matrix()).mean() > 1.5 * user_attack(weights, outside.matrix()).mean()
 
 
 @pytest.mark.parametrize(("epsilon", "delta"), [(0.5, 1e-5), (1.0, 1e-5), (8.0, 1e-6)])
