@@ -1,9 +1,9 @@
 """What judging the claims of section 3.3 needs and takes too long for a chapter: ``results/claims.json``.
 
 Run ``MMREC_ENCODERS=DIR python benchmarks/claims.py [--repeats 5] [--draws 10] [--jobs 2] [--out FILE]``. Each part
-runs in a process of its own, and what it found is kept below the temporary folder under the name of the commit, so that
-a run that was stopped continues where it was. Seconds are processor seconds of all threads of the process, one thread
-each, so that other work on the machine disturbs them little. On the embedded catalogue:
+runs in a process of its own. Its result is kept below the temporary folder under the name of the commit: a run that
+was stopped continues where it was, if the tree holds no changes. Seconds are processor seconds of all threads of the
+process, one thread each, so that other work on the machine disturbs them little. On the embedded catalogue:
 
 * features: reading the catalogue and extracting each modality, from an empty cache, once per repeat;
 * models: each model fitted once per repeat with that seed, with the libraries imported before: processor seconds,
@@ -422,6 +422,16 @@ def kept(folder: Path, name: str, work: Callable[[], Any]) -> float:
     return seconds
 
 
+def finished(folder: Path, tree: str) -> set[str]:
+    """Names of the parts that a stopped run of this commit left; what came from a tree with changes is deleted."""
+    files = list(folder.glob("*.json"))
+    if not tree or tree.endswith("+"):
+        for path in files:
+            path.unlink()
+        return set()
+    return {path.stem.replace("--", "/", 1) for path in files}
+
+
 def gathered(folder: Path, names: list[str]) -> dict[str, Any]:
     """The parts as the record holds them."""
     read = {
@@ -455,7 +465,7 @@ def main() -> None:
     parts = works(catalogue.folder, repeats, draws)
     folder = Path(tempfile.gettempdir()) / f"mmrec-claims-{tree or 'no-commit'}-{repeats}-{draws}"
     folder.mkdir(parents=True, exist_ok=True)
-    there = {path.stem.replace("--", "/", 1) for path in folder.glob("*.json")}
+    there = finished(folder, tree)
     left = [name for name in parts if name not in there]
     with ProcessPoolExecutor(options.jobs, get_context("spawn"), max_tasks_per_child=1) as pool:
         running = {pool.submit(kept, folder, name, parts[name]): name for name in left}

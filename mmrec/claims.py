@@ -19,7 +19,7 @@ References:
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -266,14 +266,15 @@ class Crossed:
         return cls(np.nanmean(values, axis=1), means)
 
     @classmethod
-    def from_json(cls, margins: Mapping[str, Sequence[float | None]]) -> "Crossed":
+    def from_json(cls, margins: Mapping[str, Any]) -> "Crossed":
         """From what ``as_json`` gave."""
-        return cls(*(np.array(margins[name], float) for name in ("draws", "users")))
+        users = [float("nan") if word == "-" else int(word) / 10_000 for word in margins["users"].split()]
+        return cls(np.array(margins["draws"], float), np.array(users))
 
-    def as_json(self) -> dict[str, list[float | None]]:
-        """Both margins, rounded; None for NaN."""
-        users = [None if np.isnan(value) else round(float(value), 4) for value in self.users]
-        return {"draws": [round(float(value), 6) for value in self.draws], "users": users}
+    def as_json(self) -> dict[str, Any]:
+        """Draws as they are; users as one line of ten-thousandths, "-" for NaN, so that records stay small."""
+        users = ["-" if np.isnan(value) else str(round(10_000 * float(value))) for value in self.users]
+        return {"draws": [round(float(value), 6) for value in self.draws], "users": " ".join(users)}
 
     def __sub__(self, other: "Crossed") -> "Crossed":
         return Crossed(self.draws - other.draws, self.users - other.users)

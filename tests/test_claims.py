@@ -218,6 +218,14 @@ def test_epochs_are_clocked_and_the_class_is_left_as_it_was(script):
     assert kind.on_epoch_end is usual
 
 
+def test_parts_of_a_changed_tree_are_never_reused(script, tmp_path):
+    for tree, reused in (("abc", {"missing/0", "features"}), ("abc+", set()), ("", set())):
+        for name in ("missing/0", "features"):
+            script.kept(tmp_path, name, dict)
+        assert script.finished(tmp_path, tree) == reused
+        assert len(list(tmp_path.glob("*.json"))) == len(reused)
+
+
 def test_parts_are_kept_and_joined(script, tmp_path):
     names = [f"models/{name}" for name in script.MODELS] + ["features"]
     for name in names:
@@ -229,7 +237,7 @@ def test_parts_are_kept_and_joined(script, tmp_path):
     results = script.gathered(tmp_path, names)
     assert results["features"] == {"part": "features"}
     assert list(results["models"]) == list(script.MODELS)
-    assert results["missing"] == {"whole": {"draws": [1.0, 3.0], "users": [2.0, None]}}
+    assert results["missing"] == {"whole": {"draws": [1.0, 3.0], "users": "20000 -"}}
 
 
 def test_growth_is_that_of_scipy():
