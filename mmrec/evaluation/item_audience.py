@@ -1,6 +1,6 @@
 """Does a model find the users who like a new item, or the same active users for every item?
 
-For each new item all users are ranked. The AUC is the probability that a user who liked the item ranks above another
+For each new item all users are ranked. The AUC is the probability that a user with a like of the item ranks above another
 user. Three baselines read nothing of the item: the model's scores of another new item, the user's mean score over the
 new items (one list for every item), and the number of training likes. The gain over them is what the item contributes.
 """
@@ -15,7 +15,7 @@ import numpy as np
 from mmrec.data.catalogue import LIKE_THRESHOLD
 from mmrec.data.split import Split
 from mmrec.errors import InputError
-from mmrec.evaluation.statistics import weighted_auc
+from mmrec.evaluation.statistics import holm, weighted_auc
 from mmrec.models.base import Recommender
 
 MODEL = "the item's own scores"
@@ -81,7 +81,8 @@ def summarise(draws: Sequence[AudienceDraw], seed: int = 0, samples: int = 500) 
 
     Returns:
         ``"draws"``; ``"rows"``: row -> [mean, low, high]; ``"gaps"``: baseline -> {"difference", "low", "high",
-        "draws above", "p", "smallest p"} of the item's own scores minus the baseline.
+        "draws above", "p", "p (Holm)", "smallest p (Holm)"} of the item's own scores minus the baseline; the last is
+        what so many draws can give at best.
     """
     users, items = draws[0].likes.shape[1], 1 + max(int(draw.items.max()) for draw in draws)
     rng = np.random.default_rng(seed)
@@ -107,7 +108,9 @@ def summarise(draws: Sequence[AudienceDraw], seed: int = 0, samples: int = 500) 
         of_draws = np.array([part.mean() for part in np.split(gap[0], borders)])  # (draws,)
         named = dict(zip(("difference", "low", "high"), mean(gap), strict=True))
         above = {"draws above": int((of_draws > 0).sum())}
-        gaps[row] = named | above | {"p": flip_test(of_draws), "smallest p": 2.0 ** (1 - min(len(draws), _EXACT))}
+        gaps[row] = named | above | {"p": flip_test(of_draws)}
+    for row, p in holm({row: gap["p"] for row, gap in gaps.items()}).items():
+        gaps[row] |= {"p (Holm)": p, "smallest p (Holm)": min(1.0, len(BASELINES) * 2.0 ** (1 - len(draws)))}
     return {"draws": len(draws), "rows": {row: mean(values) for row, values in found.items()}, "gaps": gaps}
 
 
