@@ -2,9 +2,9 @@
 
 Run ``MMREC_DATA=DIR python benchmarks/feedback.py [--seeds 5] [--rounds 20] [--draws 10]
 [--only policies,retraining,...]``. On the embedded catalogue: policies of exploration, ways to retrain, and how often
-off-policy intervals hold the truth. On freshly simulated catalogues: whether the same holds there, tested over draws. On
-the real films, where ``MMREC_DATA`` has them: replay in the order of time, averaged over orders of ratings with the same
-time. The first 300 users of the embedded catalogue serve to choose settings; results are those of the other 700.
+off-policy intervals hold the truth. On freshly simulated catalogues: whether the same holds there, tested over draws.
+On the real films, where ``MMREC_DATA`` has them: replay in the order of time, averaged over orders of ratings with the
+same time. The first 300 users of the embedded catalogue serve to choose settings; results are those of the other 700.
 """
 
 import argparse
