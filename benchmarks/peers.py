@@ -1,18 +1,18 @@
-"""Speed beside peers, in one run on Last.fm-2K: VBPR beside Cornac's, ranking beside implicit's, EASE beside NumPy's.
+"""Speed next to other libraries, on Last.fm-2K: VBPR and Cornac's, ranking and implicit's, EASE and NumPy's inversion.
 
 Run ``pip install cornac implicit torch`` and ``MMREC_DATA=DIR python benchmarks/peers.py [--out results/peers.json]``,
-with nothing else running. Peers are no dependency: one that is not installed is left out, and said to be.
+with nothing else running. These libraries are not dependencies: one that is not installed is left out, with a message.
 
 * VBPR: seconds an epoch at equal settings, medians of five, taken in turn. Both get the same likes and scaled
-  features, the same length of both parts of the vectors, the same batch size, learning rate and weight of the squares,
-  and a fit of the same number of epochs; an epoch of either is every training like once. Two batch sizes are timed:
+  features, vectors of the same length, and the same batch size, learning rate and weight of the squares. Both are timed
+  on fits of the same numbers of epochs; an epoch of either is every training like once. Two batch sizes are timed:
   the project's default and Cornac's. What is done once in a fit falls out of a difference of two fits. Within an epoch
   the algorithms differ: ours compares each like with all items drawn for its batch, Cornac's with one drawn item.
   Quality is not compared: that would need equal tries on validation for both, and a search with Cornac takes hours.
-  Cornac runs in a process of its own, for PyTorch and TensorFlow do not share one well: on all cores, as PyTorch does
-  by itself, and on one, which can be faster, since its steps can be small.
+  Cornac runs in a process of its own, since PyTorch and TensorFlow do not share one well. It is timed on all cores, as
+  PyTorch runs by itself, and on one, which can be faster, since its steps can be small.
 * Ranking: see ``ranking.py``.
-* EASE: a fit from the likes to the weights beside ``numpy.linalg.inv`` of the same matrix, medians of five in turn.
+* EASE: a fit from the likes to the weights and ``numpy.linalg.inv`` of the same matrix, medians of five in turn.
 """
 
 import argparse

@@ -129,7 +129,7 @@ def _showings(log: Log) -> int:
     """n, the length of the logs.
 
     Raises:
-        InputError: there is no showing.
+        InputError: the log is empty.
     """
     if not log.weight.shape[-1]:
         raise InputError("the log holds no showing, so no policy can be estimated from it")
