@@ -214,7 +214,7 @@ def replay_results(rows: Interactions, chunks: int = 100) -> Any:
 def draw_results(settings: dict[str, Any], ways: dict[str, Any], draws: int, rounds: int) -> Any:
     """Policies, ways to retrain and off-policy intervals on fresh catalogues: new items, media, users and answers.
 
-    Settings are those chosen on the tuning users of the embedded catalogue; no user measured here served to choose them.
+    Settings are those chosen on the tuning users of the embedded catalogue. No user measured here was used for that.
     """
     regret: dict[str, list[float]] = {}
     held: dict[str, list[list[float]]] = {}
