@@ -36,7 +36,7 @@ from mmrec.simulation import simulate
 from mmrec.simulation.oracle import Oracle
 from mmrec.simulation.truth import Truth
 
-SIZE = {"items": 300, "users": 500, "ratings": 15_000}
+SIZE: dict[str, Any] = {"items": 300, "users": 500, "ratings": 15_000}
 FIRST = 100
 """Seed of the first shop; the embedded one has seed 0."""
 FORM: dict[str, Any] = {"fusion": "mimo", "units": 78}
