@@ -66,7 +66,9 @@ def _ridge_without(x, y, item, l2):
     keep = np.arange(len(x)) != item
     mean, middle = y[keep].mean(), x[keep].mean(axis=0)
     part = x[keep] - middle
-    return mean + (x[item] - middle) @ np.linalg.solve(part.T @ part + l2 * np.eye(x.shape[1]), part.T @ (y[keep] - mean))
+    return mean + (x[item] - middle) @ np.linalg.solve(
+        part.T @ part + l2 * np.eye(x.shape[1]), part.T @ (y[keep] - mean)
+    )
 
 
 def test_conditional_logit_finds_planted_weights():

@@ -8,8 +8,8 @@ from mmrec import show
 from mmrec.data.split import by_time
 from mmrec.datasets import open_dataset
 from mmrec.evaluation.comparison import Comparison, compare
-from mmrec.evaluation.shuffled_features import auc_gaps, controlled, shuffled_fitter
 from mmrec.evaluation.protocol import Evaluation
+from mmrec.evaluation.shuffled_features import auc_gaps, controlled, shuffled_fitter
 from mmrec.features.table import Features
 from mmrec.models.fitting import fitter
 
