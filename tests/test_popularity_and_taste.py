@@ -7,7 +7,8 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from mmrec.models import load_model, make_model
-from mmrec.models.popularity_and_taste import PENALTIES, Ridge, conditional_logit
+from mmrec.models.logit import conditional_logit
+from mmrec.models.ridge import PENALTIES, Ridge
 
 
 def model_of(interactions, features, **settings):
@@ -66,7 +67,9 @@ def _ridge_without(x, y, item, l2):
     keep = np.arange(len(x)) != item
     mean, middle = y[keep].mean(), x[keep].mean(axis=0)
     part = x[keep] - middle
-    return mean + (x[item] - middle) @ np.linalg.solve(part.T @ part + l2 * np.eye(x.shape[1]), part.T @ (y[keep] - mean))
+    return mean + (x[item] - middle) @ np.linalg.solve(
+        part.T @ part + l2 * np.eye(x.shape[1]), part.T @ (y[keep] - mean)
+    )
 
 
 def test_conditional_logit_finds_planted_weights():
