@@ -1,13 +1,12 @@
 """Every model under one protocol, on one data set: ``results/models-NAME.json``.
 
-Run ``python benchmarks/models.py embedded|films|lastfm [--seeds 5] [--models all] [--keep FILE] [--refit] [--thin N]``.
-Settings are chosen on validation by ``mmrec benchmark``, whose whole result stays in FILE, so that an interrupted run
-goes on. The films and Last.fm-2K are read from ``$MMREC_DATA``. With ``--refit`` each model is also fitted a last time,
-on train and validation together, and the record is ``results/models-NAME-refit.json``, of these lists alone. Without
-it, for the films and the embedded catalogue, items without a training row are measured apart: each content model with
-all modalities, with each alone, and with features dealt out anew; of the films once more with features of networks
-trained elsewhere, where ``mmrec fetch encoders`` has put them. With ``--thin 5`` everybody keeps five training rows,
-drawn, and the record is ``results/models-NAME-thin5.json``: whether defaults and searches carry over to sparse data.
+Run ``python benchmarks/models.py embedded|films|lastfm [--seeds 5] [--tries 10] [--models all] [--keep FILE] [--refit]
+[--thin N]``. Settings are chosen on validation by ``mmrec benchmark``, with the same number of tries for every model;
+its whole result stays in FILE, so that an interrupted run goes on. Each seed breaks ties in time in its own order. The
+films and Last.fm-2K are read from ``$MMREC_DATA``. With ``--refit`` each model is also fitted a last time, on train and
+validation together. With ``--thin 5`` everybody keeps five training rows, drawn, and the record is
+``results/models-NAME-thin5.json``: whether defaults and searches carry over to sparse data. New items are measured by
+``benchmarks/new_items.py``.
 """
 
 import argparse
@@ -22,22 +21,17 @@ import numpy as np
 from mmrec.cache import cache_root
 from mmrec.data.catalogue import Interactions
 from mmrec.datasets import open_dataset
-from mmrec.errors import MissingDataError
 from mmrec.evaluation.benchmark import benchmark, choose_models
-from mmrec.evaluation.comparison import compare, share_of_oracle
+from mmrec.evaluation.comparison import share_of_oracle
 from mmrec.evaluation.layouts import Bundle, read_layout
 from mmrec.evaluation.protocol import evaluate
-from mmrec.evaluation.record import save_record
-from mmrec.evaluation.verdict import summary_lines
-from mmrec.features import Features, extract
-from mmrec.models.base import Recommender
-from mmrec.models.fitting import fitter
+from mmrec.evaluation.record import check_committed, save_record
+from mmrec.evaluation.search import TRIES
+from mmrec.evaluation.verdict import summary_lines, test_interval
 from mmrec.simulation.oracle import Oracle
 
 METRICS = ("recall@20", "ndcg@20", "auc", "mrr@20", "coverage@20", "novelty@20")
 CRITERIA = ("recall@20", "ndcg@20")
-PRETRAINED = {"text": "sentence", "image": "lite0"}
-CONTENT = ("graph-filter-features", "ease-features", "two-towers")
 
 
 def read(name: str) -> Bundle:
@@ -74,8 +68,10 @@ def condense(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
             continue
         mean = partial(_mean, runs)
         rows[name] = {metric: mean("test", metric) for metric in METRICS}
+        rows[name]["ndcg@20 per seed"] = [round(run["test"]["ndcg@20"], 5) for run in runs]
         rows[name] |= {f"{metric} interval": _interval(runs, metric) for metric in CRITERIA}
         rows[name] |= {f"validation {metric}": mean("validation", metric) for metric in CRITERIA}
+        rows[name] |= {"chosen by": result["search"][name]["reached"], "tries": len(result["search"][name]["log"])}
         rows[name] |= {
             "seeds": len(runs),
             "fit seconds": round(float(np.mean([run["fit_seconds"] for run in runs])), 2),
@@ -96,50 +92,32 @@ def _mean(runs: list[dict[str, Any]], part: str, metric: str) -> float | None:
 
 
 def _interval(runs: list[dict[str, Any]], metric: str) -> list[float]:
-    return np.mean([run["intervals"][metric] for run in runs], axis=0).round(5).tolist()
-
-
-def on_shuffled(fit_with: Any, features: Features, settings: dict[str, Any], seed: int) -> Recommender:
-    """A fit on features dealt out anew among the items: no row stands beside its item."""
-    return fit_with(features.shuffled(np.random.default_rng(seed)), **settings)(seed)
-
-
-def cold(bundle: Bundle, features: Features, models: list[str], settings: dict[str, Any], seeds: int) -> dict[str, Any]:
-    """Model -> figures on items that nobody has rated, and paired tests of all modalities against the others."""
-    split, found = bundle.split(cold_items=0.1), {}
-    for name in models:
-        fit_with = partial(fitter, name, split.train)
-        trials = {"all": fit_with(features, **settings[name])}
-        for modality in features.modalities:
-            trials[f"{modality} alone"] = fit_with(features.only(modality), **settings[name])
-        trials["shuffled"] = partial(on_shuffled, fit_with, features, settings[name])
-        measured = compare(trials, split, "cold-item", seeds=seeds)
-        others = tuple(trial for trial in trials if trial != "all")
-        found[name] = {
-            "figures": measured.as_json(),
-            "tests": measured.against("all", others).round(6).to_dict("index"),
-        }
-    return found
+    return [round(end, 5) for end in test_interval(runs, metric)[1:]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", choices=("embedded", "films", "lastfm"))
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--tries", type=int, default=TRIES)
     parser.add_argument("--models", default="all")
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--refit", action="store_true")
     parser.add_argument("--thin", type=int, default=0, help="training rows a person at most; 0 for all")
     options = parser.parse_args()
+    check_committed()
     bundle = read(options.dataset)
     bundle = thinned(bundle, options.thin) if options.thin else bundle
-    record = f"models-{options.dataset}{'-refit' if options.refit else ''}"
+    record = f"models-{options.dataset}"
     record += f"-thin{options.thin}" if options.thin else ""
     models = choose_models(options.models, bundle)
     keep = options.keep or cache_root() / f"benchmark-{record}.json"
-    result = benchmark(bundle, models, seeds=options.seeds, refit=options.refit, out=keep, progress=True)
+    result = benchmark(
+        bundle, models, seeds=options.seeds, tries=options.tries, refit=options.refit, out=keep, progress=True
+    )
     print("\n".join(summary_lines(result)))
     results: dict[str, Any] = {"winner": result["winner"], "models": condense(result), "data": result["data"]}
+    results["protocol"] = result["protocol"]
     results["wall seconds"] = result["wall_seconds"]
     results["search"] = {
         name: [{**entry, "seconds": round(entry["seconds"], 1)} for entry in found["log"] if "seconds" in entry]
@@ -151,17 +129,8 @@ def main() -> None:
         results["oracle"] = {"auc": evaluate(oracle, bundle.split()).summary["auc"]}
         for row in results["models"].values():
             row["share of the oracle"] = round(share_of_oracle(row["auc"], results["oracle"]["auc"]), 4)
-    if options.dataset != "lastfm" and not options.refit and not options.thin:
-        chosen = {name: found["chosen"] for name, found in result["search"].items()}
-        content = [name for name in CONTENT if name in chosen]
-        results["cold"] = cold(bundle, bundle.features, content, chosen, options.seeds)
-        if options.dataset == "films":
-            try:
-                features = extract(open_dataset("films"), PRETRAINED, progress=True)
-                results["cold, pretrained features"] = cold(bundle, features, content, chosen, options.seeds)
-            except MissingDataError as error:
-                print(f"left out: pretrained features ({error})")
-    told = f"python benchmarks/models.py {options.dataset} --seeds {options.seeds} --models {options.models}"
+    told = f"python benchmarks/models.py {options.dataset} --seeds {options.seeds} --tries {options.tries}"
+    told += f" --models {options.models}"
     told += " --refit" if options.refit else ""
     told += f" --thin {options.thin}" if options.thin else ""
     out = Path(__file__).parents[1] / "results" / f"{record}.json"

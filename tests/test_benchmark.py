@@ -13,6 +13,7 @@ from mmrec.errors import InputError
 from mmrec.evaluation import benchmark as module
 from mmrec.evaluation.benchmark import benchmark, choose_models
 from mmrec.evaluation.protocol import evaluate
+from mmrec.evaluation.search import TRIES
 from mmrec.evaluation.verdict import summary_lines
 from mmrec.models import REGISTRY, make_model, model_class
 from mmrec.models.ease import EASE
@@ -26,12 +27,14 @@ def figures(result):
 
 def test_form_of_the_result(bundle, tmp_path):
     out = tmp_path / "r.json"
-    result = benchmark(bundle, ["popularity"], seeds=2, cases=["warm", "cold-item", "cold-user"], out=out)
+    cases = ["warm", "cold-item", "cold-user"]
+    result = benchmark(bundle, ["popularity"], seeds=2, cases=cases, folds=4, out=out)
     assert json.loads(out.read_text(), parse_constant=pytest.fail) == result
-    assert {"runs", "data", "versions"} <= set(result)
-    keys = {"model", "seed", "validation", "test", "test_per_user", "intervals", "settings", *SECONDS}
-    keys |= {"cold_item", "cold_user"}
+    assert {"runs", "data", "versions", "protocol"} <= set(result)
+    keys = {"model", "seed", "validation", "test", "test_users", "test_per_user", "settings", *SECONDS}
     assert [set(run) for run in result["runs"]] == [keys, keys]
+    assert set(result["new"]) == {"cold-item", "cold-user"}
+    assert len(result["new"]["cold-item"]["models"]["popularity"]["per draw"]) == 4
     split = by_time(bundle.interactions)
     expected = evaluate(make_model("popularity").fit(split.train), split).summary
     assert result["runs"][0]["test"]["ndcg@20"] == expected["ndcg@20"]
@@ -46,7 +49,7 @@ def test_same_seed_same_figures(bundle):
 
 def test_finished_runs_are_not_repeated(bundle, tmp_path, monkeypatch):
     out = tmp_path / "r.json"
-    whole = benchmark(bundle, ["chance", "bpr"], seeds=2, search=False)
+    whole = benchmark(bundle, ["chance", "bpr"], seeds=2, tries=1)
     run = module._run
     calls = []
 
@@ -56,10 +59,12 @@ def test_finished_runs_are_not_repeated(bundle, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return run(bundle, name, fitted, *rest)
 
+    monkeypatch.setattr(type(bundle), "has_ties", False)  # else the winner of the search is fitted again for seed 0
+
     monkeypatch.setattr(module, "_run", killed_at_third)
     with pytest.raises(KeyboardInterrupt):
-        benchmark(bundle, ["chance", "bpr"], seeds=2, search=False, out=out)
-    assert figures(benchmark(bundle, ["chance", "bpr"], seeds=2, search=False, out=out)) == figures(whole)
+        benchmark(bundle, ["chance", "bpr"], seeds=2, tries=1, out=out)
+    assert figures(benchmark(bundle, ["chance", "bpr"], seeds=2, tries=1, out=out)) == figures(whole)
     assert calls == [("chance", 0), ("chance", 1), ("bpr", 0), ("bpr", 0), ("bpr", 1)]
 
 
@@ -67,7 +72,7 @@ def test_a_model_without_chance_is_fitted_once(bundle, monkeypatch):
     fits = []
     fit = EASE._fit
     monkeypatch.setattr(EASE, "_fit", lambda self, *given: (fits.append(1), fit(self, *given))[1])
-    result = benchmark(bundle, ["ease"], seeds=3, search=False)
+    result = benchmark(bundle, ["ease"], seeds=3, tries=1)
     assert len(fits) == 1
     assert [run["seed"] for run in result["runs"]] == [0, 1, 2]
     assert len({run["test"]["ndcg@20"] for run in result["runs"]}) == 1
@@ -77,7 +82,7 @@ def test_results_of_another_plan_are_set_aside(bundle, tmp_path):
     out = tmp_path / "r.json"
     benchmark(bundle, ["popularity"], seeds=2, out=out)
     before = out.read_text()
-    assert len(benchmark(bundle, ["popularity"], seeds=1, search=False, out=out)["runs"]) == 1
+    assert len(benchmark(bundle, ["popularity"], seeds=1, tries=1, out=out)["runs"]) == 1
     assert (tmp_path / "r.earlier.json").read_text() == before
 
 
@@ -139,9 +144,10 @@ def test_command(tmp_path):
 def test_winner_is_chosen_on_validation_and_tested_against_the_others(bundle):
     result = benchmark(bundle, ["chance", "popularity", "ease", "item-knn"], seeds=2)
     reached = {
-        name: np.mean([run["validation"]["ndcg@20"] for run in result["runs"] if run["model"] == name])
+        name: max(entry["ndcg@20"] for entry in result["search"][name]["log"])
         for name in ("chance", "popularity", "ease", "item-knn")
     }
+    assert reached == {name: result["search"][name]["reached"] for name in reached}
     assert result["winner"] == max(reached, key=reached.get)
     assert set(result["tests"]) == set(reached) - {result["winner"]}
     for test in result["tests"].values():
@@ -156,7 +162,7 @@ def test_last_fit_on_train_and_validation(bundle):
     for run in result["runs"]:
         expected = evaluate(make_model(run["model"], **run["settings"]).fit(everything.train), everything)
         assert run["refit"]["test"]["ndcg@20"] == pytest.approx(expected.summary["ndcg@20"], abs=1e-12)
-        assert run["refit"]["test_per_user"] == np.round(expected.per_user["ndcg@20"], 5).tolist()
+        assert run["refit"]["test_per_user"]["ndcg@20"] == np.round(expected.per_user["ndcg@20"], 5).tolist()
         assert run["refit"]["test"] != run["test"]
     assert set(result["tests_refit"]) == set(result["tests"])
     assert "fitted once more" in "\n".join(summary_lines(result))
@@ -170,11 +176,79 @@ def test_ensemble_gets_the_settings_chosen_for_its_members(bundle):
 
 
 def test_the_command_has_the_budget_of_the_function():
-    (option,) = (one for one in command.params if one.name == "budget_seconds")
-    assert option.default == module.BUDGET_SECONDS
+    defaults = {one.name: one.default for one in command.params}
+    assert (defaults["tries"], defaults["folds"]) == (TRIES, module.FOLDS)
 
 
-def test_budget_of_nothing_leaves_the_defaults(bundle):
-    result = benchmark(bundle, ["ease", "item-knn"], seeds=1, budget_seconds=0.0)
+def test_one_try_leaves_the_defaults(bundle):
+    result = benchmark(bundle, ["ease", "item-knn"], seeds=1, tries=1)
     assert [len(result["search"][name]["log"]) for name in ("ease", "item-knn")] == [1, 1]
     assert [run["settings"] for run in result["runs"]] == [make_model(name).settings for name in ("ease", "item-knn")]
+
+
+def test_the_number_of_tries_is_the_same_for_all_that_have_as_many(bundle):
+    result = benchmark(bundle, ["ease", "item-knn", "mf"], seeds=1, tries=6)
+    assert [len(result["search"][name]["log"]) for name in ("ease", "item-knn", "mf")] == [6, 6, 6]
+
+
+def in_bursts(bundle):
+    """The same rows, five of each user in one second."""
+    rows = bundle.interactions
+    return replace(bundle, interactions=replace(rows, timestamp=rows.timestamp // 2500))
+
+
+def test_ties_in_time_are_drawn_by_the_seed_and_averaged(bundle):
+    tied = in_bursts(bundle)
+    assert tied.has_ties
+    result = benchmark(tied, ["ease"], seeds=3, tries=2)
+    assert len({run["test"]["ndcg@20"] for run in result["runs"]}) == 3
+    for run in result["runs"]:
+        split = by_time(tied.interactions, seed=run["seed"])
+        expected = evaluate(make_model("ease", **run["settings"]).fit(split.train), split)
+        assert run["test"]["ndcg@20"] == expected.summary["ndcg@20"]
+        assert run["test_users"] == expected.users.tolist()
+
+
+def test_settings_are_chosen_on_rows_that_no_order_of_ties_tests(bundle):
+    tied = in_bursts(bundle)
+    rows = np.concatenate([tied.for_search.train.row, tied.for_search.validation.row])
+    assert len(rows)
+    for seed in range(20):
+        assert not np.isin(tied.ordered(seed).test["warm"].row, rows).any()
+
+
+def test_items_rated_in_validation_are_masked_unless_asked(bundle):
+    both = {mask: benchmark(bundle, ["ease"], seeds=1, tries=1, mask=mask) for mask in ("all", "train")}
+    split = bundle.split()
+    model = make_model("ease").fit(split.train)
+    for mask, result in both.items():
+        assert result["runs"][0]["test"]["ndcg@20"] == evaluate(model, split, mask=mask).summary["ndcg@20"]
+        assert result["protocol"]["mask"] == mask
+    assert both["all"]["runs"][0]["test"]["ndcg@20"] > both["train"]["runs"][0]["test"]["ndcg@20"]
+
+
+def test_every_item_and_user_is_new_once(bundle):
+    for case, of in (("cold-item", "cold_items"), ("cold-user", "cold_users")):
+        masks = np.array([getattr(split, of) for split in bundle.folds(case, 5)])
+        assert (masks.sum(axis=0) == 1).all()
+
+
+def test_an_interrupted_run_of_folds_goes_on(bundle, tmp_path, monkeypatch):
+    out, options = tmp_path / "r.json", {"seeds": 1, "cases": ["cold-item"], "folds": 3, "tries": 2}
+    whole = benchmark(bundle, ["ease", "popularity"], **options)
+    measured = module._measured
+    calls = []
+
+    def killed_at_fourth(*given, **options):
+        if options.get("case"):
+            calls.append(1)
+            if len(calls) == 4:
+                raise KeyboardInterrupt
+        return measured(*given, **options)
+
+    monkeypatch.setattr(module, "_measured", killed_at_fourth)
+    with pytest.raises(KeyboardInterrupt):
+        benchmark(bundle, ["ease", "popularity"], out=out, **options)
+    again = benchmark(bundle, ["ease", "popularity"], out=out, **options)
+    assert len(calls) == 4 + 3
+    assert again["new"] == whole["new"]

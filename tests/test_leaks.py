@@ -13,6 +13,7 @@ from scipy.sparse import csr_matrix, vstack
 
 from mmrec.data.catalogue import Interactions
 from mmrec.data.split import Split, by_time
+from mmrec.evaluation import benchmark as benchmark_module
 from mmrec.evaluation import search as module
 from mmrec.evaluation.benchmark import benchmark
 from mmrec.evaluation.layouts import Bundle
@@ -51,6 +52,17 @@ def features(rows) -> Features:
     return Features(items, blocks, np.ones((ITEMS, 3), bool), reviews)
 
 
+@pytest.fixture
+def features_of_interactions(interactions) -> Features:
+    rng = np.random.default_rng(1)
+    blocks = {
+        "text": rng.poisson(0.8, (interactions.items, WORDS)).astype(np.float32),
+        "image": rng.normal(size=(interactions.items, 5)).astype(np.float32),
+    }
+    present = np.array([[True, True, False]] * interactions.items)
+    return Features(tuple(f"i{item}" for item in range(interactions.items)), blocks, present)
+
+
 @pytest.fixture(scope="module")
 def bundle(rows, features) -> Bundle:
     """Each person's last two rows are validation and test; item 0 is kept out of training."""
@@ -87,7 +99,7 @@ def reads_beyond_training(fit, bundle: Bundle) -> bool:
 
 def fit_as_the_benchmark_does(name):
     given = {setting: QUICK[setting] for setting in QUICK if setting in model_class(name).parameters()}
-    return lambda bundle: module.fit_once(bundle, name, 0, given).model
+    return lambda bundle: module.fit_once(bundle.split(), bundle.features, name, 0, given).model
 
 
 @pytest.mark.parametrize("name", REGISTRY)
@@ -172,16 +184,44 @@ def test_reviews_of_training_rows_may_be_read(bundle):
 
 # The search for settings
 
-# every model with something to choose but the networks, which the same code searches and which take long
-SEARCHED = [name for name in REGISTRY if model_class(name).grid and "epochs" not in model_class(name).parameters()]
+QUICKLY = 2
+"""Tries of a network, which takes seconds to fit; the code that searches is the same for all models."""
 
 
-def chosen_by(bundle: Bundle) -> dict:
-    """Settings, log and winner of a benchmark, without what was measured by the clock."""
-    result = benchmark(bundle, SEARCHED, seeds=1, budget_seconds=1e6)
+def is_network(name: str) -> bool:
+    return "epochs" in model_class(name).parameters()
+
+
+SEARCHED = [name for name in REGISTRY if model_class(name).grid and not is_network(name)]
+
+
+def chosen_by(bundle: Bundle, models=SEARCHED, tries: int = 10, cases=("warm",)) -> dict:
+    """Settings, log, validation, scores and winner of a benchmark, without what was measured by the clock."""
+    scores: dict[str, np.ndarray] = {}
+    fit_once = benchmark_module.fit_once
+
+    def kept(split, features, name, seed, *given, **options):
+        fitted = fit_once(split, features, name, seed, *given, **options)
+        scores[f"{name} {len(scores)}"] = fitted.model.scores(np.arange(split.train.users))
+        return fitted
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(benchmark_module, "fit_once", kept)
+        result = benchmark(bundle, models, seeds=2, tries=tries, cases=cases, folds=3)
+    errors = [run for run in result["runs"] if "error" in run]
+    assert not errors, errors
     logs = {name: [{**entry, "seconds": 0} for entry in found["log"]] for name, found in result["search"].items()}
-    chosen = {name: found["chosen"] for name, found in result["search"].items()}
-    return {"log": logs, "chosen": chosen, "winner": result["winner"]}
+    return {
+        "log": logs,
+        "chosen": {name: found["chosen"] for name, found in result["search"].items()},
+        "validation": [run["validation"] for run in result["runs"]],
+        "chosen for new ones": {
+            case: {name: [run["settings"] for run in rows.values()] for name, rows in found["runs"].items()}
+            for case, found in result["new"].items()
+        },
+        "winner": result["winner"],
+        "scores": {name: array.tobytes() for name, array in scores.items()},
+    }
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +231,47 @@ def honest(bundle) -> dict:
 
 def test_the_search_does_not_see_the_test(bundle, honest):
     assert max(len(log) for log in honest["log"].values()) > 3  # there was something to choose
+    assert honest["scores"]
     assert chosen_by(otherwise(bundle, 2)) == honest
+
+
+def test_no_network_and_no_search_of_one_sees_the_test(bundle, monkeypatch):
+    for name in REGISTRY:  # epochs do not change what is read
+        kind = model_class(name)
+        if is_network(name):
+            grid = {setting: values[:2] for setting, values in kind.grid.items() if setting != "epochs"}
+            monkeypatch.setattr(kind, "grid", {"epochs": (1,), **grid})
+            monkeypatch.setattr(kind, "open_ended", ())
+    networks = [name for name in REGISTRY if is_network(name)]
+    assert chosen_by(otherwise(bundle, 2), networks, QUICKLY) == chosen_by(bundle, networks, QUICKLY)
+
+
+COLD = ("popularity", "ease-features", "graph-filter-features", "content")
+
+
+def new_ones_otherwise(bundle: Bundle, case: str, fold: int) -> Bundle:
+    """Other ratings, times and reviews in the rows of the new items or users of one fold, which are its test."""
+    split = list(bundle.folds(case, 3))[fold]
+    rows, change = bundle.interactions, np.zeros(len(bundle.interactions), bool)
+    change[split.test[case].row] = True
+    rating = np.where(change, 6 - rows.rating, rows.rating)
+    return replace(bundle, interactions=replace(rows, rating=rating.astype(np.float32)))
+
+
+@pytest.mark.parametrize("case", ["cold-item", "cold-user"])
+def test_settings_for_new_ones_do_not_see_their_ratings(interactions, features_of_interactions, case):
+    """Drawn first, searched afterwards: what a fold tests is in no row that its settings are chosen on."""
+    table = features_of_interactions
+    users = tuple(f"u{user}" for user in range(interactions.users))
+    bundle = Bundle("toy", users, table.item_ids, interactions, table, "fingerprint")
+    before = chosen_by(bundle, COLD, 4, [case])["chosen for new ones"][case]
+    if case == "cold-item":  # of new users these models know nothing, whatever their settings
+        assert any(len(set(map(str, settings))) > 1 for settings in before.values())
+    for fold in range(3):
+        after = chosen_by(new_ones_otherwise(bundle, case, fold), COLD, 4, [case])["chosen for new ones"][case]
+        assert {name: settings[fold] for name, settings in after.items()} == {
+            name: settings[fold] for name, settings in before.items()
+        }
 
 
 def test_the_search_sees_the_validation(bundle, honest):

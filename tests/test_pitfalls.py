@@ -3,10 +3,21 @@
 import numpy as np
 import pytest
 
+from mmrec.data.catalogue import Interactions
 from mmrec.data.split import by_time
 from mmrec.errors import InputError
-from mmrec.evaluation.pitfalls import best_of, by_chance, from_later, one_by_one, with_test_rows
+from mmrec.evaluation.pitfalls import (
+    best_of,
+    by_chance,
+    from_later,
+    gains_over_worlds,
+    one_by_one,
+    places_of_validation,
+    ties_in_time,
+    with_test_rows,
+)
 from mmrec.evaluation.protocol import evaluate
+from mmrec.evaluation.statistics import bootstrap_interval
 from mmrec.models import make_model
 
 PAIRS = ("user", "item", "rating", "timestamp", "row")
@@ -59,7 +70,9 @@ def test_one_by_one_against_a_loop(interactions, ties):
     low, high = [], []
     for user in found.users:
         liked = test.item[(test.user == user) & (test.rating >= 4)]
-        seen = split.train.item[split.train.user == user]
+        before = split.train.with_rows(split.validation)
+        seen = before.item[before.user == user]
+        liked = np.setdiff1d(liked, seen)
         others = np.setdiff1d(np.arange(interactions.items), np.union1d(liked, seen))
         first = [(scores[others] > scores[item]).sum() for item in liked]
         last = [(scores[others] >= scores[item]).sum() for item in liked]
@@ -99,17 +112,63 @@ def test_unknown_ties(interactions):
         one_by_one(make_model("popularity").fit(split.train), split, ties="kind")
 
 
-def test_the_best_of_noise_is_no_better_for_others():
-    noise = np.random.default_rng(0).normal(size=(50, 4000))
-    one, many = (best_of(noise, tried, draws=300) for tried in (1, 50))
-    assert abs((one[0] - one[1]).mean()) < 0.003
-    # the largest of 50 means of 2,000 normal numbers lies about 2.25 standard errors up
-    assert many[0].mean() == pytest.approx(2.25 / np.sqrt(2000), rel=0.2)
-    assert abs(many[1].mean()) < 0.25 * many[0].mean()
+def test_candidates_that_are_all_alike_gain_nothing_on_fresh_users():
+    """The mean over independent worlds covers 0; before, halves of one matrix had a gain of their own."""
+    rng = np.random.default_rng(0)
+    worlds = [0.2 * rng.random((20, 100)) for _ in range(200)]
+    reported, fresh = gains_over_worlds(worlds, 20, draws=10)
+    mean, low, high = bootstrap_interval(fresh, np.random.default_rng(0))
+    assert low < 0 < high
+    assert high - low < 0.003
+    # the largest of 20 means of 50 values with deviation 0.2 / sqrt(12) is about 1.87 standard errors up
+    assert reported.mean() == pytest.approx(1.87 * 0.2 / np.sqrt(12 * 50), rel=0.1)
+    assert abs(reported.mean() - mean) > 10 * (high - low) / 4
+
+
+def test_many_halves_of_one_world_are_one_draw():
+    """Why worlds and not halves: one matrix after the other misses 0 by far more than its halves' scatter says."""
+    rng = np.random.default_rng(0)
+    off, errors = [], []
+    for world in range(30):
+        values = 0.2 * rng.random((20, 100))
+        many = [best_of(values, 20, draws=1, seed=1000 * world + half)[1] for half in range(100)]
+        off.append(np.mean(many))
+        errors.append(np.std(many) / 10)
+    assert np.std(off) > 1.5 * np.mean(errors)
+
+
+def test_one_candidate_gains_nothing():
+    values = np.random.default_rng(0).random((5, 40))
+    assert best_of(values, 1) == pytest.approx((0, 0), abs=1e-12)
 
 
 def test_merit_lasts():
-    better = np.random.default_rng(0).normal(size=(5, 400)) + 3 * np.arange(5)[:, None]
-    reported, fresh = best_of(better, 5, draws=50)
+    rng = np.random.default_rng(0)
+    worlds = [rng.normal(size=(5, 400)) + 3 * np.arange(5)[:, None] for _ in range(5)]
+    reported, fresh = gains_over_worlds(worlds, 5)
     assert reported.mean() == pytest.approx(fresh.mean(), abs=0.1)
-    assert fresh.mean() == pytest.approx(12, abs=0.1)
+    assert fresh.mean() == pytest.approx(12 - 6, abs=0.1)
+
+
+def test_validation_items_in_the_lists_against_a_loop(interactions):
+    split = by_time(interactions)
+    model = make_model("ease").fit(split.train)
+    hits = places = 0
+    for user in np.unique(split.test["warm"].user):
+        items, _ = (part[0] for part in model.recommend(np.array([user]), 20))
+        later = split.validation.item[split.validation.user == user]
+        hits, places = hits + np.isin(items, later).sum(), places + 20
+    assert places_of_validation(model, split) == pytest.approx(hits / places)
+
+
+def test_ties_in_time_by_hand():
+    def rows(user, time):
+        count = len(user)
+        return Interactions(
+            np.array(user), np.arange(count), np.ones(count), np.array(time), np.arange(count), 3, count
+        )
+
+    # user 0: the first test row (1 of 2) shares its time with the row before; user 1: it does not; user 2: one row
+    found = ties_in_time(rows([0, 0, 1, 1, 1, 1, 2], [5, 5, 1, 2, 3, 4, 5]), test=0.5)
+    assert found == {"rows": pytest.approx(2 / 7), "cut-offs": 1, "users": 3}
+    assert ties_in_time(rows([0, 0, 0], [1, 1, 1]), test=0.34) == {"rows": 1.0, "cut-offs": 1, "users": 1}

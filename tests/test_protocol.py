@@ -20,7 +20,10 @@ def test_against_a_loop(interactions):
         recalls = []
         for user in range(interactions.users):
             liked = set(rows.item[(rows.user == user) & (rows.rating >= 4)])
-            seen = set(split.train.item[split.train.user == user])
+            seen = {
+                *split.train.item[split.train.user == user].tolist(),
+                *split.validation.item[split.validation.user == user].tolist(),
+            }
             allowed = np.flatnonzero(split.cold_items) if case == "cold-item" else np.arange(interactions.items)
             scores = model.scores(np.array([user]))[0]
             # ties go against the model: relevant ones last

@@ -2,11 +2,18 @@
 
 import hashlib
 import json
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
 
 from mmrec.data.reader import read_catalogue
 from mmrec.data.split import by_time
@@ -14,11 +21,14 @@ from mmrec.data.validation import validate
 from mmrec.errors import InputError
 from mmrec.evaluation.protocol import evaluate
 from mmrec.features.extraction import extract
-from mmrec.simulation import simulate
+from mmrec.simulation import catalogue as simulator
+from mmrec.simulation import reviews, simulate
 from mmrec.simulation.oracle import Oracle, TasteReader
 from mmrec.simulation.posters import draw_poster
 from mmrec.simulation.scenarios import SCENARIOS
 from mmrec.simulation.truth import CUTS, Truth
+from mmrec.simulation.worlds import draw_world
+from mmrec.text import tokenise
 
 
 def digests(folder):
@@ -42,7 +52,79 @@ def test_bytes_are_those_of_every_machine(tmp_path):
     """Digests recorded on Linux x86-64; another machine must give the same."""
     simulate(tmp_path / "c", items=20, users=10, ratings=100, seed=0)
     found = hashlib.sha256(json.dumps(digests(tmp_path / "c"), sort_keys=True).encode()).hexdigest()
-    assert found[:16] == "dbbf413104f2e4c7"
+    assert found[:16] == "1be5843f2b2b412d"
+    table = read_table(tmp_path / "c").drop(columns="text")
+    assert (
+        hashlib.sha256(table.to_csv(index=False, lineterminator="\n").encode()).hexdigest()[:16] == "fd3c377ec305407d"
+    )
+
+
+def read_table(folder):
+    return pd.read_csv(folder / "user_data.csv", dtype=str, keep_default_na=False)
+
+
+def test_reviews_have_their_own_random_stream(simulated, tmp_path, monkeypatch):
+    """Whatever is said in them, and at whatever length: the same items, ratings, times and users."""
+    monkeypatch.setattr(reviews, "REMARK", 1.0)
+    monkeypatch.setattr(reviews, "OFF_TOPIC", 0.0)
+    simulate(tmp_path / "again", items=60, users=80, ratings=1600, seed=3)
+    before, after = read_table(simulated), read_table(tmp_path / "again")
+    assert (before["text"] != after["text"]).mean() > 0.3
+    pd.testing.assert_frame_equal(before.drop(columns="text"), after.drop(columns="text"))
+    others = [digests(folder) for folder in (simulated, tmp_path / "again")]
+    assert {name for name in others[0] if others[0][name] != others[1][name]} == {"user_data.csv"}
+
+
+@pytest.fixture(scope="module")
+def said():
+    """(scenario, seed) -> 8,000 stars and a review of each, without any media."""
+
+    @cache
+    def draw(name, seed):
+        rows, texts = draw_world(seed, items=300, users=400, ratings=8000, scenario=name, with_reviews=True)
+        return rows.rating, texts
+
+    return draw
+
+
+def words_and_pairs(text):
+    words = tokenise(text)
+    return [*words, *map(" ".join, pairwise(words))]
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_review_tells_its_rating_with_noise(name, seed, said):
+    """The documented band: before, each review gave its rating away (AUC 1.000)."""
+    stars, texts = said(name, seed)
+    known, new = slice(4000), slice(4000, None)
+    reader = make_pipeline(
+        CountVectorizer(analyzer=words_and_pairs, min_df=2), LogisticRegression(C=0.3, max_iter=1000)
+    ).fit(texts[known], stars[known] >= 4)
+    assert 0.85 <= roc_auc_score(stars[new] >= 4, reader.decision_function(texts[new])) <= 0.93
+
+
+def test_a_remark_and_an_aside_say_nothing_about_the_rating(said, monkeypatch):
+    stars, texts = said("movies", 0)
+    for part in (reviews.REMARKS["en"]["praise"], reviews.REMARKS["zh"]["complaint"], reviews.ASIDES["en"]):
+        marks = [piece.strip(" .。") for sentence in part for piece in sentence.split("{detail}") if len(piece) > 2]
+        here = np.array([any(mark in text for mark in marks) for text in texts])
+        liked = stars >= 4
+        assert abs(liked[here].mean() - liked[~here].mean()) < 5 * np.sqrt(0.25 / here.sum())
+
+
+def test_words_of_praise_are_negated_in_both_languages():
+    """No word alone gives a tone away: each language negates words of the other tone."""
+    for language, words in (("en", ("wonderful", "disappoint", "bad")), ("zh", ("好", "失望", "差"))):
+        for word in words:
+            tones = {tone for tone, some in reviews.NEGATIONS[language].items() if any(word in text for text in some)}
+            assert len(tones) > 1, word
+    assert all(
+        set(table[language]) == {"love", "fine", "hate"}
+        for plan in SCENARIOS.values()
+        for table in (plan.opinions, reviews.NEGATIONS)
+        for language in ("en", "zh")
+    )
 
 
 def test_is_a_sound_catalogue_of_the_asked_size(simulated):
@@ -112,6 +194,61 @@ def shop(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data") / "shop"
     simulate(folder, scenario="ecommerce", items=60, users=80, ratings=1600, seed=3)
     return folder
+
+
+def shared_with(first, second):
+    """What two catalogues of one size share: each number is near 0 where they have nothing in common."""
+
+    def correlation(a, b):
+        return float(np.abs(np.corrcoef(np.ravel(a), np.ravel(b))[0, 1]))
+
+    def columns(a, b):
+        return max(correlation(x, y) for x, y in zip(a.T, b.T, strict=True) if x.std() > 0 and y.std() > 0)
+
+    truths = Truth.load(first / "truth.npz"), Truth.load(second / "truth.npz")
+    rows = [read_catalogue(folder).interactions for folder in (first, second)]
+    pairs = [set(zip(one.user.tolist(), one.item.tolist(), strict=True)) for one in rows]
+    by_chance = len(pairs[0]) * len(pairs[1]) / rows[0].users / rows[0].items
+    return {
+        "factors": columns(truths[0].items, truths[1].items),
+        "tastes": columns(truths[0].start, truths[1].start),
+        "generosity": correlation(truths[0].bias, truths[1].bias),
+        "popularity": correlation(truths[0].popularity, truths[1].popularity),
+        "activity": correlation(*(np.bincount(one.user) for one in rows)),
+        "pairs": (len(pairs[0] & pairs[1]) - by_chance) / (len(pairs[0]) - by_chance),
+    }
+
+
+@pytest.fixture(scope="module")
+def larger(tmp_path_factory):
+    """Films and a shop of one seed, large enough for correlations."""
+    folder = tmp_path_factory.mktemp("data")
+    for name in ("movies", "ecommerce"):
+        simulate(folder / name, scenario=name, items=150, users=200, ratings=5000, seed=3)
+    return folder
+
+
+def test_a_shop_of_a_seed_shares_nothing_with_the_films_of_that_seed(larger):
+    shared = shared_with(larger / "movies", larger / "ecommerce")
+    assert max(shared.values()) < 0.3, shared
+
+
+def test_a_relabelled_copy_of_the_films_is_found_out(larger, tmp_path, monkeypatch):
+    """The films' truth under the shop's words, as the shop once was."""
+    films, shop = SCENARIOS["movies"], SCENARIOS["ecommerce"]
+    named = zip(films.factors, shop.factors, strict=True)
+    factors = tuple(replace(film, levels=product.levels) for film, product in named)
+    copy = replace(shop, name="movies", factors=factors, process=films.process)
+    monkeypatch.setitem(simulator.SCENARIOS, "copy", copy)
+    simulate(tmp_path / "copy", scenario="copy", items=150, users=200, ratings=5000, seed=3)
+    shared = shared_with(larger / "movies", tmp_path / "copy")
+    assert min(shared.values()) > 0.9, shared
+
+
+def test_no_two_scenarios_share_a_random_stream():
+    for seed in range(5):
+        drawn = [tuple(plan.stream(seed).generate_state(4)) for plan in SCENARIOS.values()]
+        assert len(set(drawn)) == len(SCENARIOS)
 
 
 def test_a_shop_is_a_sound_catalogue_too(shop, simulated):

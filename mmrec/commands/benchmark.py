@@ -24,10 +24,24 @@ from mmrec.commands.options import drop_faulty_option
 )
 @click.option("--cases", default="warm", show_default=True, help="Of warm, cold-item, cold-user.")
 @click.option(
-    "--budget-seconds", default=360.0, show_default=True, help="For the search of all models' settings together."
+    "--tries",
+    default=10,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Settings tried per model, the defaults among them.",
+)
+@click.option(
+    "--mask",
+    default="all",
+    show_default=True,
+    type=click.Choice(["all", "train"]),
+    help="Leave out of test lists what a user rated in training and validation, or in training alone.",
+)
+@click.option(
+    "--folds", default=10, show_default=True, type=click.IntRange(min=2), help="Draws of new items and of new users."
 )
 @click.option("--refit", is_flag=True, help="Also measure a last fit on train and validation together.")
-@click.option("--no-search", is_flag=True, help="Use the default settings.")
+@click.option("--no-search", is_flag=True, help="Use the default settings: the same as --tries 1.")
 @drop_faulty_option
 def command(
     folder: Path,
@@ -36,7 +50,9 @@ def command(
     seeds: int,
     out: Path | None,
     cases: str,
-    budget_seconds: float,
+    tries: int,
+    mask: str,
+    folds: int,
     refit: bool,
     no_search: bool,
     drop_faulty: bool,
@@ -60,8 +76,9 @@ def command(
         seeds=seeds,
         cases=wanted,
         refit=refit,
-        search=not no_search,
-        budget_seconds=budget_seconds,
+        tries=1 if no_search else tries,
+        mask=mask,
+        folds=folds,
         out=out,
         progress=True,
     )

@@ -54,10 +54,11 @@ class Interactions:
         )
 
     def with_rows(self, other: "Interactions") -> "Interactions":
-        """These rows and others of the same users and items, in the order of ``row``."""
+        """These rows and others of the same users and items, by user and time; of one time these before the others."""
         names = ("user", "item", "rating", "timestamp", "row")
         both = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in names}
-        return Interactions(**both, users=self.users, items=self.items).take(np.argsort(both["row"], kind="stable"))
+        order = np.lexsort((both["timestamp"], both["user"]))
+        return Interactions(**both, users=self.users, items=self.items).take(order)
 
     def likes(self, implicit: bool | None = None) -> "Interactions":
         """Rows with a rating of at least ``LIKE_THRESHOLD``; all rows when the feedback is implicit (all ones).

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,30 @@ from mmrec.cache import code_hash, versions
 from mmrec.data.split import Split
 from mmrec.errors import InputError
 from mmrec.evaluation.cost import timed
+from mmrec.evaluation.draws import DrawnComparison, as_run, from_run
 from mmrec.evaluation.layouts import Bundle
-from mmrec.evaluation.protocol import Evaluation, evaluate
+from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.record import commit
-from mmrec.evaluation.search import CRITERION, Fitted, choose_settings, fit_once, make, tries_of
-from mmrec.evaluation.statistics import bootstrap_interval
+from mmrec.evaluation.search import (
+    CRITERION,
+    TRIES,
+    Fitted,
+    choose_settings,
+    fit_once,
+    make,
+    within_training,
+)
 from mmrec.evaluation.verdict import verdict
 from mmrec.files import sha256_json, write_json
 from mmrec.models import REGISTRY, model_class
 from mmrec.models.base import Recommender
 from mmrec.models.ensemble import MEMBERS
 
-COLD_SHARE = 0.1
-BUDGET_SECONDS = 360.0
-"""For the search of all models' settings together."""
+COLD_CASES = ("cold-item", "cold-user")
+FOLDS = 10
+"""Draws of new items and of new users: each is new in one of them."""
+NEW_BASELINES = ("content-popularity", "document-literal", "popularity")
+"""Baselines that need no user; the first that was run is what the others are compared with on new items and users."""
 
 
 def choose_models(names: str, bundle: Bundle) -> list[str]:
@@ -56,46 +66,54 @@ def benchmark(
     seeds: int,
     cases: Sequence[str] = ("warm",),
     refit: bool = False,
-    search: bool = True,
-    budget_seconds: float = BUDGET_SECONDS,
+    tries: int = TRIES,
+    mask: str = "all",
+    folds: int = FOLDS,
     out: Path | None = None,
     progress: bool = False,
 ) -> dict[str, Any]:
     """Run every model with every seed.
 
-    Settings are chosen once a model, with the first seed, by NDCG@20 on validation: the defaults first, then the
-    values of the model's ``grid``, one setting after the other. ``budget_seconds`` is shared out among the models
-    still to be searched, by how many values they have to try; the defaults are tried in any case. An ensemble gets the
-    settings chosen for its members, if they stand before it, and the fitted members themselves: its seconds are without
-    theirs. A model without chance is fitted once. One failing model does not lose the results of the others. Runs that
-    ``out`` already holds for the same data, options and code are not repeated; a file of other ones is set aside as
+    Settings are chosen once per model, with seed 0, by NDCG@20 on validation rows that are test rows under no order of
+    ties. Every model with settings has the same number of tries: the defaults first, then what ``search.candidates``
+    proposes; a model whose grid ends earlier stops there. Seed s draws what is drawn in the model and the order of rows
+    of one second (``Bundle.ordered``). An ensemble gets the settings chosen for its members, if they stand before it,
+    and the fitted members themselves: its seconds are without theirs. A model without a random part is fitted once
+    where ties decide nothing. One failing model does not lose the results of the others. Runs that ``out`` already
+    holds for the same data, options and code are not repeated; a file of other ones is set aside as
     ``NAME.earlier.json``.
+
+    New items and new users are measured apart: ``folds`` splits in which each is new once, drawn before anything is
+    chosen. On each fold settings are chosen anew, with the same number of tries, on items or users that are new within
+    its training rows (``search.within_training``).
 
     Args:
         bundle: the data.
         models: names.
-        seeds: runs a model, with seeds 0, 1, ...
-        cases: ``"warm"`` (the pure split in time) and, from a second fit, ``"cold-item"``, ``"cold-user"``.
+        seeds: runs per model, with seeds 0, 1, ...
+        cases: ``"warm"`` (the split in time), ``"cold-item"`` and ``"cold-user"``.
         refit: also fit each model once more, as it was chosen, on training and validation rows together, and measure it
             on test. Lists are in use right after training, as they are in validation; in the test of the first fit
             they come a validation part later.
-        search: choose settings; otherwise the defaults are used.
-        budget_seconds: for the search of all models together.
+        tries: settings tried per model; 1 for the defaults alone.
+        mask: what test lists leave out; see ``evaluate``.
+        folds: draws of new items and users.
         out: JSON file to keep and to go on from.
         progress: show a bar.
 
     Returns:
-        ``{"runs": [...], "search": {...}, "winner": name, "tests": {...}, "wall_seconds": ..., "data": {...},
-        "versions": {...}}``. A run holds ``test_per_user``, its NDCG@20 of each measured user, for tests; ``tests``
-        are those of the winner. With ``refit``, the key "refit" of a run holds the same of the second fit, and
-        ``tests_refit`` its tests.
+        ``{"runs": [...], "search": {...}, "winner": name, "tests": {...}, "new": {...}, "wall_seconds": ..., "data":
+        {...}, "versions": {...}}``. A run holds ``test_users`` and ``test_per_user``, the metrics of each measured
+        user, for intervals and tests; ``tests`` are those of the winner on validation. With ``refit``, the key "refit"
+        of a run holds the same of the second fit, and ``tests_refit`` its tests. ``new`` holds a ``DrawnComparison``
+        per cold case, as JSON, with the settings chosen on each fold.
     """
-    plan = {"data": bundle.fingerprint, "cases": list(cases), "refit": refit, "search": search}
-    plan |= {"budget": budget_seconds}
-    plan |= {"versions": versions(), "code": code_hash()}
+    plan = {"data": bundle.fingerprint, "cases": list(cases), "refit": refit, "tries": tries, "mask": mask}
+    plan |= {"folds": folds if set(cases) & set(COLD_CASES) else 0, "versions": versions(), "code": code_hash()}
     result = _earlier(out, sha256_json(plan)) or {
         "runs": [],
         "search": {},
+        "new": {},
         "data": {
             "name": bundle.name,
             "users": len(bundle.user_ids),
@@ -103,51 +121,118 @@ def benchmark(
             "interactions": len(bundle.interactions),
             "modalities": list(bundle.features.modalities),
             "fingerprint": bundle.fingerprint,
+            "ties decide": bundle.has_ties,
         },
+        "protocol": {"tries": tries, "mask": mask, "folds": folds},
         "versions": {**versions(), "commit": commit()},
         "plan": sha256_json(plan),
     }
     result["runs"] = [run for run in result["runs"] if "error" not in run]
-    done = {(run["model"], run["seed"]) for run in result["runs"]}
-    left, to_search = budget_seconds if search else 0.0, [name for name in models if name not in result["search"]]
-    members: dict[int, dict[str, Recommender]] = {seed: {} for seed in range(seeds)}  # fitted, for ensembles to come
-    ensembles = [name for name in models if "member_settings" in model_class(name).parameters()]
     started, spent = time.monotonic(), result.get("wall_seconds", 0.0)
-    bar = tqdm(total=len(models) * seeds, desc="runs", disable=None if progress else True)
+
+    def keep() -> None:
+        result["wall_seconds"] = round(spent + time.monotonic() - started, 1)
+        if out is not None:
+            write_json(out, _clean(result))
+
+    _run_seeds(bundle, models, range(seeds), refit, tries, mask, result, keep, progress)
+    for case in (case for case in cases if case in COLD_CASES):
+        result["new"].setdefault(case, {})
+        _run_folds(bundle, models, case, folds, tries, result["new"][case], keep, progress)
+    result |= verdict(result["runs"], result["search"])
+    keep()
+    return _clean(result)
+
+
+def _run_seeds(
+    bundle: Bundle,
+    models: Sequence[str],
+    seeds: Sequence[int],
+    refit: bool,
+    tries: int,
+    mask: str,
+    result: dict[str, Any],
+    keep: Callable[[], None],
+    progress: bool,
+) -> None:
+    """The warm case: fill ``result["search"]`` and ``result["runs"]``."""
+    done = {(run["model"], run["seed"]) for run in result["runs"]}
+    wanted = any("member_settings" in model_class(name).parameters() for name in models)  # fitted members are kept
+    searched: dict[str, Recommender] = {}  # as they won their searches
+    members: dict[int, dict[str, Recommender]] = {seed: {} for seed in seeds}
+    splits = {seed: bundle.ordered(seed) for seed in seeds}
+    bar = tqdm(total=len(models) * len(seeds), desc="runs", disable=None if progress else True)
     for name in models:
-        kept: Fitted | None = None  # the fit of the search that won, which is the run of its seed
-        for seed in range(seeds):
+        kept: Fitted | None = None  # the fit of the search that won, which is the run of seed 0 where no ties decide
+        for seed in seeds:
             bar.set_postfix_str(name)
             try:
                 if name not in result["search"]:
-                    tries = [tries_of(other) for other in to_search[to_search.index(name) :]]
-                    share = left * tries[0] / max(sum(tries), 1)
-                    begun = time.monotonic()
-                    kept, log = choose_settings(bundle, name, _members(name, result), share, members[0])
-                    left = max(left - max(time.monotonic() - begun - log[0]["seconds"], 0.0), 0.0)
-                    result["search"][name] = {"chosen": kept.settings, "log": log}
+                    given = _members(name, result)
+                    kept, log = choose_settings(bundle.for_search, bundle.features, name, given, tries, searched)
+                    reached = kept.validation.get(CRITERION)
+                    result["search"][name] = {"chosen": kept.settings, "reached": reached, "log": log}
+                    if wanted and name in MEMBERS:
+                        searched[name] = kept.model
                 if (name, seed) not in done:
-                    run = None if set(cases) - {"warm"} else _without_chance(name, result["runs"])
+                    run = None if bundle.has_ties else _same_for_all_seeds(name, result["runs"])
                     if run is None:
-                        fitted = kept if kept is not None and kept.seed == seed else None
+                        fitted = kept if kept is not None and kept.seed == seed and not bundle.has_ties else None
                         chosen = result["search"][name]["chosen"]
-                        fitted = fitted or fit_once(bundle, name, seed, chosen, members[seed])
-                        if ensembles and name in MEMBERS:  # else nobody needs them, and memory does
-                            alike = [seed] if "seed" in fitted.model.settings else list(members)
-                            members |= {one: {**members[one], name: fitted.model} for one in alike}
-                        run = _run(bundle, name, fitted, cases, refit)
+                        fitted = fitted or fit_once(splits[seed], bundle.features, name, seed, chosen, members[seed])
+                        if wanted and name in MEMBERS:  # else nobody needs them, and memory does
+                            fixed = "seed" not in fitted.model.settings and not bundle.has_ties
+                            for one in seeds if fixed else [seed]:
+                                members[one] = {**members[one], name: fitted.model}
+                        run = _run(bundle, name, fitted, splits[seed], refit, mask)
                     result["runs"].append({**run, "seed": seed})
             except Exception as error:  # whatever one model does, the others' results are kept
                 result["runs"].append({"model": name, "seed": seed, "error": f"{type(error).__name__}: {error}"})
             bar.update()
-            result["wall_seconds"] = round(spent + time.monotonic() - started, 1)
-            if out is not None:
-                write_json(out, _clean(result))
+            keep()
     bar.close()
-    result |= verdict(result["runs"])
-    if out is not None:
-        write_json(out, _clean(result))
-    return _clean(result)
+
+
+def _run_folds(
+    bundle: Bundle,
+    models: Sequence[str],
+    case: str,
+    folds: int,
+    tries: int,
+    found: dict[str, Any],
+    keep: Callable[[], None],
+    progress: bool,
+) -> None:
+    """A cold case: fill ``found`` with one entry per model, and the comparison of all."""
+    bar = tqdm(total=len(models) * folds, desc=case, disable=None if progress else True)
+    done = found.setdefault("runs", {name: {} for name in models})  # model -> fold -> what it reached
+    errors: dict[str, str] = {}
+    for number, split in enumerate(bundle.folds(case, folds)):
+        inner = within_training(split, seed=number)
+        searched: dict[str, Recommender] = {}
+        members: dict[str, Recommender] = {}
+        for name in models:
+            bar.set_postfix_str(name)
+            rows = done.setdefault(name, {})
+            try:
+                if str(number) not in rows:
+                    chosen = {one: {"chosen": done[one][str(number)]["settings"]} for one in members}
+                    given = _members(name, {"search": chosen})
+                    kept, _ = choose_settings(inner, bundle.features, name, given, tries, searched, case)
+                    fitted = fit_once(split, bundle.features, name, number, kept.settings, members)
+                    if name in MEMBERS:
+                        searched[name], members[name] = kept.model, fitted.model
+                    rows[str(number)] = {**_measured(fitted.model, split, case=case), "settings": kept.settings}
+                    keep()
+            except Exception as error:  # whatever one model does, the others' results are kept
+                errors.setdefault(name, f"fold {number}: {type(error).__name__}: {error}")
+            bar.update()
+    bar.close()
+    whole = {name: list(map(from_run, rows.values())) for name, rows in done.items() if len(rows) == folds}
+    base = next((name for name in NEW_BASELINES if name in whole), next(iter(whole), None))
+    found |= {"folds": folds, "base": base, "errors": errors}
+    found["models"] = DrawnComparison(whole).as_json(base) if base is not None else {}
+    keep()
 
 
 def _earlier(out: Path | None, plan: str) -> dict[str, Any] | None:
@@ -165,8 +250,8 @@ def _earlier(out: Path | None, plan: str) -> dict[str, Any] | None:
     return None
 
 
-def _without_chance(name: str, runs: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """A finished run of a model in which nothing is drawn: every seed gives it."""
+def _same_for_all_seeds(name: str, runs: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """A finished run of a model without a random part, on a split without ties: every seed gives it."""
     if "seed" in model_class(name).parameters():
         return None
     return next((run for run in runs if run["model"] == name and "error" not in run), None)
@@ -181,9 +266,8 @@ def _members(name: str, result: dict[str, Any]) -> dict[str, Any]:
     return {"member_settings": found}
 
 
-def _run(bundle: Bundle, name: str, fitted: Fitted, cases: Sequence[str], refit: bool) -> dict[str, Any]:
-    split = bundle.warm
-    measured, score_seconds = timed(lambda: _measured(fitted.model, split))
+def _run(bundle: Bundle, name: str, fitted: Fitted, split: Split, refit: bool, mask: str) -> dict[str, Any]:
+    measured, score_seconds = timed(lambda: _measured(fitted.model, split, mask))
     run = {
         "model": name,
         "seed": fitted.seed,
@@ -197,30 +281,12 @@ def _run(bundle: Bundle, name: str, fitted: Fitted, cases: Sequence[str], refit:
     if refit:
         joined = split.joined()
         again = make(name, fitted.seed, fitted.settings).fit(joined.train, bundle.features)
-        run["refit"] = _measured(again, joined)
-    cold_cases = [case for case in cases if case != "warm"]
-    if cold_cases:
-        cold: Split = bundle.split(seed=fitted.seed, cold_items=COLD_SHARE, cold_users=COLD_SHARE)
-        again = make(name, fitted.seed, fitted.settings).fit(cold.train, bundle.features)
-        for case in cold_cases:
-            run[case.replace("-", "_")] = evaluate(again, cold, case).summary
+        run["refit"] = _measured(again, joined, mask)
     return run
 
 
-def _measured(model: Recommender, split: Split) -> dict[str, Any]:
-    test = evaluate(model, split)
-    per_user = np.round(test.per_user.get(CRITERION, np.zeros(0)), 5).tolist()
-    return {"test": test.summary, "test_per_user": per_user, "intervals": _intervals(test)}
-
-
-def _intervals(test: Evaluation) -> dict[str, list[float]]:
-    """Ends of the 95% intervals over users."""
-    rng = np.random.default_rng(0)
-    return {
-        metric: list(bootstrap_interval(test.per_user[metric], rng)[1:])
-        for metric in ("recall@20", "ndcg@20")
-        if metric in test.per_user
-    }
+def _measured(model: Recommender, split: Split, mask: str = "all", case: str = "warm") -> dict[str, Any]:
+    return as_run(evaluate(model, split, case, mask=mask))
 
 
 def _clean(value: Any) -> Any:

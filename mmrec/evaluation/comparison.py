@@ -1,6 +1,6 @@
 """Several models on the same users: means over seeds, intervals over users, and paired tests."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,14 @@ import pandas as pd
 from mmrec.data.split import Split
 from mmrec.errors import InputError
 from mmrec.evaluation.protocol import Evaluation, evaluate
-from mmrec.evaluation.statistics import auc_interval, bootstrap_interval, holm, paired_test
+from mmrec.evaluation.statistics import (
+    at_floor,
+    auc_of_runs,
+    bootstrap_interval,
+    format_p,
+    holm,
+    paired_test,
+)
 from mmrec.models.base import Recommender
 
 Interval = tuple[float, float, float]
@@ -32,15 +39,19 @@ class Comparison:
         return float(np.mean([run.summary[metric] for run in self.runs[model]]))
 
     def per_user(self, model: str, metric: str) -> np.ndarray:
-        """(n,) each user's value, averaged over the seeds."""
-        return np.mean([run.per_user[metric] for run in self.runs[model]], axis=0)
+        """(n,) each user's value, averaged over the runs that measured the user; in the order of the users."""
+        runs = self.runs[model]
+        users = np.unique(np.concatenate([run.users for run in runs]))
+        table = np.full((len(runs), len(users)), np.nan)
+        for row, run in zip(table, runs, strict=True):
+            row[np.searchsorted(users, run.users)] = run.per_user[metric]
+        return np.nanmean(table, axis=0)
 
     def interval(self, model: str, metric: str) -> Interval:
         """Mean with its 95% bootstrap interval over users; without one for what belongs to no user (coverage)."""
         runs, rng = self.runs[model], np.random.default_rng(self.seed)
         if metric == "auc":
-            scores = np.stack([run.rated_scores for run in runs])
-            return auc_interval(runs[0].rated_users, scores, runs[0].rated_likes, rng)
+            return auc_of_runs([(run.rated_users, run.rated_scores, run.rated_likes) for run in runs], rng)
         if metric not in runs[0].per_user:
             mean = self.mean(model, metric)
             return mean, float("nan"), float("nan")
@@ -57,7 +68,11 @@ class Comparison:
         return pd.DataFrame(rows).T
 
     def against(self, model: str, others: tuple[str, ...], metric: str = "ndcg@20") -> pd.DataFrame:
-        """Paired tests of one model against others: mean difference, p-value and Holm's correction.
+        """Paired tests of one model against others over users.
+
+        Returns:
+            A row per other model: mean ``difference``, ``p``, ``p (Holm)`` and ``at floor``: whether p is the least
+            that the number of permutations allows, and so an upper bound.
 
         Raises:
             InputError: the models were measured on different users.
@@ -71,10 +86,19 @@ class Comparison:
             results[other] = paired_test(first, second, np.random.default_rng(self.seed))
         adjusted = holm({other: p for other, (_, p) in results.items()})
         rows = {
-            f"{model} - {other}": {"difference": gap, "p": p, "p (Holm)": adjusted[other]}
+            f"{model} - {other}": {
+                "difference": gap,
+                "p": p,
+                "p (Holm)": adjusted[other],
+                "at floor": at_floor(p),
+            }
             for other, (gap, p) in results.items()
         }
-        return pd.DataFrame(rows).T
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+    def tests(self, model: str, others: tuple[str, ...], metric: str = "ndcg@20", digits: int = 3) -> pd.DataFrame:
+        """``against`` for a page: the difference, and Holm's p with "<=" where it is at the permutations' floor."""
+        return shown_tests(self.against(model, others, metric), digits)
 
     def as_json(self, metrics: tuple[str, ...] = ("auc", "recall@20", "ndcg@20")) -> dict[str, dict[str, list[float]]]:
         """Model -> metric -> [mean, low, high], rounded to six digits; NaN becomes None."""
@@ -86,6 +110,19 @@ class Comparison:
             model: {metric: [tidy(part) for part in self.interval(model, metric)] for metric in metrics}  # type: ignore[misc]
             for model in self.runs
         }
+
+
+def shown_tests(tests: pd.DataFrame, digits: int = 3) -> pd.DataFrame:
+    """The rows of ``Comparison.against`` for a page, as text: difference and Holm-corrected p."""
+    return pd.DataFrame(
+        {
+            name: {
+                "difference": f"{row['difference']:+.{digits}f}",
+                "p (Holm)": format_p(row["p (Holm)"], bool(row.get("at floor", False))),
+            }
+            for name, row in tests.iterrows()
+        }
+    ).T
 
 
 def compare(
@@ -101,6 +138,23 @@ def compare(
         seed: the first one; also that of the bootstrap and the permutations.
     """
     runs = {name: [evaluate(make(seed + at), split, case) for at in range(seeds)] for name, make in makers.items()}
+    return Comparison(runs, seed)
+
+
+def compare_orders(
+    makers: Mapping[str, Callable[[Split, int], Recommender]], splits: Sequence[Split], *, seed: int = 0
+) -> Comparison:
+    """Fit and measure each model once per split on the warm case: splits that differ in the order of ties in time.
+
+    Args:
+        makers: name -> function of a split and a seed that gives a model fitted on its training rows.
+        splits: ``by_time`` with several seeds; number n goes with seed ``seed + n``.
+        seed: the first one; also that of the bootstrap and the permutations.
+    """
+    runs = {
+        name: [evaluate(make(split, seed + at), split) for at, split in enumerate(splits)]
+        for name, make in makers.items()
+    }
     return Comparison(runs, seed)
 
 

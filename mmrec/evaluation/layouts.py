@@ -4,7 +4,7 @@
 ``diffmm``: three pickled matrices, and feature arrays. ``microlens``: pairs, titles, covers and sounds.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mmrec.data.catalogue import Catalogue, Interactions
-from mmrec.data.split import Split, by_time
+from mmrec.data.split import Split, by_time, item_folds, user_folds
 from mmrec.data.twins import find_twins
 from mmrec.data.unpickle import read_matrix
 from mmrec.errors import InputError
@@ -34,7 +34,7 @@ class Bundle:
         interactions: all rows; of ``mmrec`` and ``diffmm`` every rating is 1.
         features: item features; no block where the folder has none.
         fingerprint: SHA-256 over all files read.
-        part: (N,) the given part of each row (0 train, 1 validation, 2 test); None: cut by time.
+        part: (N,) the given part of each row (0 train, 1 validation, 2 test); None: split by time.
         twins: groups of items that are one thing under several ids.
     """
 
@@ -49,21 +49,65 @@ class Bundle:
 
     @cached_property
     def warm(self) -> Split:
-        """The split with nobody and nothing cold; always the same object."""
+        """The split with no cold item and no cold user, ties in time broken by seed 0; always the same object."""
         return self.split()
 
-    def split(self, seed: int = 0, cold_items: float = 0.0, cold_users: float = 0.0) -> Split:
+    @cached_property
+    def for_search(self) -> Split:
+        """What settings are chosen on: ``warm`` without rows that another order of ties would test.
+
+        ``warm`` itself where ties decide nothing (see ``has_ties``).
+        """
+        return self.warm.settled() if self.has_ties else self.warm
+
+    @cached_property
+    def has_ties(self) -> bool:
+        """Whether the order within a second decides what is test.
+
+        Not so with a given split. Where no row is left to choose settings on, as in data without times, there is one
+        order for all runs.
+        """
+        if self.part is not None:
+            return False
+        settled = self.warm.settled()
+        rows = len(settled.train) + len(settled.validation)
+        return 0 < rows < len(self.warm.train) + len(self.warm.validation) and len(settled.validation) > 0
+
+    def ordered(self, seed: int) -> Split:
+        """The warm split with ties in time broken by ``seed``; ``warm`` itself where they decide nothing."""
+        return self.split(seed=seed) if seed and self.has_ties else self.warm
+
+    def split(self, seed: int = 0, cold_items: float | np.ndarray = 0.0, cold_users: float | np.ndarray = 0.0) -> Split:
         """The given split, or one by time where none is given.
 
         Args:
-            seed: decides which items and users are cold.
-            cold_items, cold_users: shares to leave out of training and validation. All rows of a cold item
-                are the test ``"cold-item"``, whichever part they were given for; cold users likewise.
+            seed: draws which items and users are cold, and the order of rows that share their time.
+            cold_items, cold_users: shares to leave out of training and validation, or which ones. All rows of a cold
+                item are the test ``"cold-item"``, whichever part they were given for; cold users likewise.
 
         Raises:
             InputError: a share is out of range, or nothing is left to train on.
         """
         cold = by_time(self.interactions, cold_items=cold_items, cold_users=cold_users, seed=seed, twins=self.twins)
+        return self._given(cold)
+
+    def folds(self, case: str, folds: int, seed: int = 0) -> Iterator[Split]:
+        """Splits in which every item (``"cold-item"``) or every user (``"cold-user"``) is new once.
+
+        Args:
+            case: which of the two.
+            folds: number of splits.
+            seed: draws the folds.
+        """
+        made = (
+            item_folds(self.interactions, folds, seed=seed, twins=self.twins)
+            if case == "cold-item"
+            else user_folds(self.interactions, folds, seed=seed)
+        )
+        return map(self._given, made)
+
+    def _given(self, cold: Split) -> Split:
+        """The same cold items and users, the other rows as they are given."""
         if self.part is None:
             return cold
         rows = self.interactions

@@ -1,4 +1,4 @@
-"""Ways of measuring that flatter, made on purpose so that what they do to a figure can be shown.
+"""Ways of measuring that flatter, made on purpose so that their effect on a result can be shown.
 
 Nothing else in the project uses them. Chapter: ``notebooks/16-protocol.ipynb``.
 
@@ -10,6 +10,7 @@ References:
     evaluation, Journal of Machine Learning Research 11.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -66,7 +67,10 @@ def from_later(split: Split) -> float:
 def one_by_one(
     model: Recommender, split: Split, *, drawn: int | None = None, ties: str = "drawn", k: int = 10, seed: int = 0
 ) -> Evaluation:
-    """Each liked test item ranked by itself among items that the person neither trains on nor likes in the test.
+    """Each liked test item ranked by itself among items that the user has no other row for.
+
+    Others are items without a training or validation row of the user (as in ``evaluate``) and without a like in the
+    test.
 
     Args:
         model: fitted on ``split.train``.
@@ -87,12 +91,13 @@ def one_by_one(
         raise InputError(f"ties {ties!r}: choose from {', '.join(TIES)}")
     rng = np.random.default_rng(seed)
     likes = split.test["warm"].likes(split.train.is_implicit()).matrix()  # (U, I)
-    likes = (likes - likes.multiply(split.train.matrix())).tocsr()
+    seen = split.train.with_rows(split.validation).matrix()  # (U, I)
+    likes = (likes - likes.multiply(seen)).tocsr()
     likes.eliminate_zeros()
     user, item = likes.nonzero()
     people, place = np.unique(user, return_inverse=True)
     scores = model.scores(people)  # (n, I)
-    others = (split.train.matrix()[people].toarray() == 0) & (likes[people].toarray() == 0)  # (n, I)
+    others = (seen[people].toarray() == 0) & (likes[people].toarray() == 0)  # (n, I)
     among = _drawn(others[place], drawn, rng)  # (m, I)
     own = scores[place, item][:, None]  # (m, 1)
     above = (among & (scores[place] > own)).sum(axis=1)
@@ -118,27 +123,83 @@ def _drawn(others: np.ndarray, count: int | None, rng: np.random.Generator) -> n
     return among & others
 
 
-def best_of(figures: np.ndarray, tried: int, draws: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """The best of some candidates on one half of the people, and what it reaches on the other half.
+def best_of(values: np.ndarray, tried: int, draws: int = 20, seed: int = 0) -> tuple[float, float]:
+    """What choosing the best of some candidates on half of the users gains there, and on the other half.
 
-    What a person adds to all candidates alike is taken out, so that an easy half is no better than a hard one.
+    A gain is the NDCG (or another metric) of the chosen candidate minus the mean of the tried ones on the same users,
+    so that an easy half is no better than a hard one.
+
+    The halves of one matrix are no independent samples: its candidates differ by chance on *these* users, and each
+    half shows it. A mean over halves therefore has the error of one matrix, however many halves are drawn. For a
+    statement about choosing, average over independent matrices (``gains_over_worlds``).
 
     Args:
-        figures: (s, n) of s candidates (settings, or seeds) for n people.
-        tried: how many of the candidates are tried; they and the halves are drawn anew each time.
+        values: (s, n) of s candidates (settings, or seeds) for n users.
+        tried: how many of the candidates are tried; they and the halves are drawn again each time.
         draws: how often.
         seed: of the draws.
 
     Returns:
-        (draws,) mean on the half that it was chosen by, and (draws,) mean on the fresh half.
+        Gain on the half that chose, and on the fresh half: means over the draws.
     """
-    rng, (candidates, people) = np.random.default_rng(seed), figures.shape
-    figures = figures - figures.mean(axis=0) + figures.mean()
-    reported, fresh = np.zeros(draws), np.zeros(draws)
+    rng, (candidates, users) = np.random.default_rng(seed), values.shape
+    gains = np.zeros((draws, 2))
     for draw in range(draws):
-        some, order = rng.permutation(candidates)[:tried], rng.permutation(people)
-        half = order[: people // 2], order[people // 2 :]
-        means = figures[np.ix_(some, half[0])].mean(axis=1)  # (tried,)
-        best = int(means.argmax())
-        reported[draw], fresh[draw] = means[best], figures[some[best], half[1]].mean()
-    return reported, fresh
+        some, order = rng.permutation(candidates)[:tried], rng.permutation(users)
+        halves = np.split(order, [users // 2])
+        means = np.stack([values[np.ix_(some, half)].mean(axis=1) for half in halves])  # (2, tried)
+        gains[draw] = means[:, means[0].argmax()] - means.mean(axis=1)
+    reported, fresh = gains.mean(axis=0)
+    return float(reported), float(fresh)
+
+
+def gains_over_worlds(
+    worlds: Sequence[np.ndarray], tried: int, draws: int = 20, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """``best_of`` on independent worlds: (W,) gains on the half that chose and (W,) gains on the fresh half.
+
+    The worlds are the sample: take intervals over them.
+
+    Args:
+        worlds: matrices (s, n) of independent users *and* candidates.
+        tried, draws: see ``best_of``.
+        seed: of the first world; world w has ``seed + w``.
+    """
+    gains = np.array([best_of(values, tried, draws, seed + at) for at, values in enumerate(worlds)])  # (W, 2)
+    return gains[:, 0], gains[:, 1]
+
+
+def places_of_validation(model: Recommender, split: Split, k: int = 20) -> float:
+    """Share of the places of top-k lists that go to items rated in validation, where training rows alone are masked.
+
+    Args:
+        model: fitted on ``split.train``.
+        split: where the rows come from; the lists are those of the users with a warm test row.
+        k: length of the lists.
+    """
+    users = np.unique(split.test["warm"].user)
+    seen, later = (part.matrix()[users].toarray() > 0 for part in (split.train, split.validation))  # (n, I)
+    scores = np.where(seen, -np.inf, model.scores(users))  # (n, I)
+    items = np.argpartition(-scores, k - 1, axis=1)[:, :k]  # (n, k)
+    return float(np.take_along_axis(later, items, axis=1).mean())
+
+
+def ties_in_time(rows: Interactions, test: float = 0.1) -> dict[str, float]:
+    """How much of a split by time the order within one time stamp decides.
+
+    Args:
+        rows: all rows.
+        test: share of each user's rows that test.
+
+    Returns:
+        ``"rows"``: share of the rows that share their time with another row of their user; ``"cut-offs"``: number of
+        users whose last training-or-validation row and first test row share their time; ``"users"``: all of them.
+    """
+    order = np.lexsort((rows.timestamp, rows.user))
+    user, time = rows.user[order], rows.timestamp[order]
+    same = (np.diff(user) == 0) & (np.diff(time) == 0)  # (N - 1,) with the row before
+    tied = np.append(same, False) | np.append(False, same)  # (N,)
+    users, start, size = np.unique(user, return_index=True, return_counts=True)
+    first = start + np.floor((1 - test) * size + 1e-9).astype(int)  # of the test, as in by_time
+    first = first[(first > start) & (first < start + size)]
+    return {"rows": float(tied.mean()), "cut-offs": int(same[first - 1].sum()), "users": len(users)}

@@ -1,6 +1,7 @@
 """The evaluation contract: full ranking of all unseen items, per user, warm and cold cases apart."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -8,10 +9,23 @@ from mmrec.data.catalogue import LIKE_THRESHOLD
 from mmrec.data.split import Split
 from mmrec.errors import InputError
 from mmrec.evaluation import metrics
-from mmrec.models.base import Recommender
+
+
+class Scored(Protocol):
+    """What is measured: a fitted recommender, or anything else that scores every item for a user."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        """(B, I) for user indices (B,)."""
+
 
 CUTOFFS = (10, 20)
 LIST_LENGTH = 20
+MASKS = ("all", "train")
+"""What a test list leaves out: items with a training or validation row of the user, or with a training row alone."""
 
 
 @dataclass(frozen=True)
@@ -36,38 +50,44 @@ class Evaluation:
 
 
 def evaluate(
-    model: Recommender,
+    model: Scored,
     split: Split,
     case: str = "warm",
     *,
     on: str = "test",
+    mask: str = "all",
     vectors: np.ndarray | None = None,
     block: int = 256,
 ) -> Evaluation:
     """Measure a fitted model on one case.
 
     Relevant are the user's likes among the rows of the case. Candidates are all items that the user has
-    no training row for; in the case ``cold-item`` the cold items alone, in the case ``cold-user`` the
-    others alone. Nothing is sampled.
+    no training or validation row for (on validation: no training row); in the case ``cold-item`` the cold
+    items alone, in the case ``cold-user`` the others alone. Nothing is sampled.
 
     Args:
         model: fitted on ``split.train``.
         split: where the rows come from.
         case: ``"warm"``, ``"cold-item"`` or ``"cold-user"``.
         on: ``"test"`` or ``"validation"`` (warm only).
+        mask: ``"train"`` leaves items rated in validation among the candidates of the test, as many published tables
+            do: for comparison with these alone.
         vectors: (I, d) item features for intra-list diversity; NaN without.
         block: users scored at once.
 
     Raises:
-        InputError: the split has no such case, or the model gives scores that cannot be ranked.
+        InputError: the split has no such case, no such mask, or the model gives scores that cannot be ranked.
     """
+    if mask not in MASKS:
+        raise InputError(f"mask {mask!r}: choose from {', '.join(MASKS)}")
     if on == "test" and case not in split.test:
         raise InputError(f"the split has no case {case!r}: it holds {', '.join(split.test)}")
     rows = split.validation if on == "validation" else split.test[case]
     # whether feedback is implicit is told by the training rows: a case may hold one-star ratings alone
     liked = np.ones(len(rows), bool) if split.train.is_implicit() else rows.rating >= LIKE_THRESHOLD
     likes = rows.take(liked).matrix().tocsr()
-    seen = split.train.matrix().tocsr()
+    masked = on == "test" and mask == "all"
+    seen = (split.train.with_rows(split.validation) if masked else split.train).matrix().tocsr()
     allowed = {"cold-item": split.cold_items, "cold-user": ~split.cold_items}.get(case, np.ones(rows.items, bool))
 
     parts: list[dict[str, np.ndarray]] = []

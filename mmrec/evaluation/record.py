@@ -1,24 +1,56 @@
 """Recorded results: what a run found, with all that is needed to run it again."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
 from mmrec.cache import versions
-from mmrec.errors import MissingDataError
+from mmrec.errors import InputError, MissingDataError
 from mmrec.files import write_json
+
+UNCOMMITTED = "+"
+"""Stands behind a commit whose working tree held changes: nobody else can make such a record again."""
 
 
 def commit() -> str:
-    """The commit of the working tree, with ``+`` where it holds changes; '' outside git."""
+    """The commit of the working tree, with ``+`` where it holds changes beside ``results/``; '' outside git."""
+    here = Path(__file__).parents[2]
     try:
-        here = Path(__file__).parent
         head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True)
-        dirty = subprocess.run(["git", "status", "--porcelain"], cwd=here, capture_output=True, text=True, check=True)
+        changed = ["git", "status", "--porcelain", "--", ".", ":!results"]  # a record changes no other record
+        dirty = subprocess.run(changed, cwd=here, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")
+    return head.stdout.strip() + (UNCOMMITTED if dirty.stdout.strip() else "")
+
+
+def short_commit(record: dict[str, Any]) -> str:
+    """Eight digits of the commit of a record, with the mark of a tree that held changes."""
+    full = record["commit"]
+    return full[:8] + (UNCOMMITTED if full.endswith(UNCOMMITTED) else "")
+
+
+def origin(record: dict[str, Any]) -> str:
+    """One line for a page: that the results are recorded, by which command, at which commit, from which data."""
+    return f"RECORDED: {record['command']}, commit {short_commit(record)}, data {record['data'][:12]}"
+
+
+def check_committed() -> None:
+    """Refuse to go on where a record would come from code that no commit holds; call it before long work, too.
+
+    ``MMREC_ALLOW_UNCOMMITTED=1`` lets such a record be made; its commit then ends in ``+``, on every page too.
+
+    Raises:
+        InputError: the working tree holds changes, or is outside git.
+    """
+    found = commit()
+    if os.environ.get("MMREC_ALLOW_UNCOMMITTED") != "1" and (not found or found.endswith(UNCOMMITTED)):
+        raise InputError(
+            "a record is made from a committed tree alone: commit the changes first ('git status' lists them), or set"
+            " MMREC_ALLOW_UNCOMMITTED=1, which marks the record as one that nobody can make again"
+        )
 
 
 def save_record(path: Path | str, results: Any, *, seed: int, seeds: int, data_hash: str, command: str) -> None:
@@ -31,9 +63,13 @@ def save_record(path: Path | str, results: Any, *, seed: int, seeds: int, data_h
         seeds: how many.
         data_hash: fingerprint of the catalogue.
         command: what makes the record again.
+
+    Raises:
+        InputError: the working tree holds changes; see ``check_committed``.
     """
-    origin = {"command": command, "seed": seed, "seeds": seeds, "data": data_hash, "commit": commit()}
-    write_json(path, {**origin, "versions": versions(), "results": results})
+    check_committed()
+    about = {"command": command, "seed": seed, "seeds": seeds, "data": data_hash, "commit": commit()}
+    write_json(path, {**about, "versions": versions(), "results": results})
 
 
 def load_record(name: str) -> dict[str, Any]:

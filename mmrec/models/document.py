@@ -1,9 +1,10 @@
 """The document's recommender (section 4.2), in two readings.
 
-The **literal reading** scores an item from its own text, picture and sound alone. Nobody's taste enters,
-so everybody gets the same list. The **reading with the user** lets the person into F_concat twice:
-through the text profile of formula (1), pooled over the texts of what the person liked, and through an
-embedding. Both are trained alike, so that their difference is the user.
+The **literal reading** scores an item from its own text, picture and sound alone. No taste enters, so
+every user gets the same list. The **reading with the user** adds the user to F_concat in two ways: as a
+profile and as an embedding. The profile pools the texts, pictures and sounds of the liked items, as formula (1)
+pools texts. Both readings are trained alike. They differ in the user and in a_i, the item's popularity, which only the
+reading with the user gets.
 
 Chapters: ``notebooks/06-scorer.ipynb`` (training) and ``notebooks/08-lists.ipynb`` (use).
 """
@@ -26,10 +27,14 @@ PAIRS_PER_BLOCK = 2**16
 
 
 class LiteralReading(Recommender):
-    """R = sigma(W_r sigma(W_f [X; O; M] + b_f) + b_r): one score an item, the same for every user.
+    """R = sigma(W_r sigma(W_f F_concat + b_f) + b_r): one score per item, the same for every user.
 
-    Source: section 4.2, formulas (1) to (5), as printed. The text X of an item is its description; the
-    review of the very rating, which the listing of section 5 uses, is not known when recommending.
+    F_concat = q_i = W_X X_i + W_O O_i + W_M M_i + W_h h_i, as in ``UserReading``. A layer on the projection q_i
+    is a layer on [X_i; O_i; M_i; h_i] whose matrix has at most rank d; the printed formula has no h_i. The inner
+    sigma is max(0, .), the outer one is logistic.
+
+    Source: section 4.2, formulas (1) to (5). The text X of an item is its description; the review of the very
+    rating, which the listing of section 5 uses, is not known when recommending.
 
     Args:
         embedding_size: width d of the projected item.
@@ -37,9 +42,9 @@ class LiteralReading(Recommender):
         epochs, batch_size, learning_rate: of the Adam optimiser.
         l2: weight of the squared norm of the weights.
         dropout: share of F_concat that is dropped in training.
-        negatives: unseen items drawn for each like.
-        dislike_weight: weight of a rating below the like threshold beside a drawn unseen item (weight 1).
-        seed: of initial weights, of drawn items and of dropout.
+        negatives: sampled unrated items per like.
+        dislike_weight: weight of a rating below the like threshold; a like or a sampled item weighs 1.
+        seed: of initial weights, of sampled items and of dropout.
     """
 
     name = "document-literal"
@@ -151,11 +156,20 @@ class LiteralReading(Recommender):
 class UserReading(LiteralReading):
     """R = sigma(W_r F_fusion + b_r) with the user in F_concat: the document's method as a recommender.
 
-    p_u = P X_u + e_u, the projected text profile and the embedding; q_i = Q [X_i; O_i; M_i];
-    F_concat = [p_u; q_i; p_u * q_i; a_i], where * is the product by element, which lets a layer of
-    sums see agreement, and a_i is the item's standardised log number of training likes.
+    p_u = W_X X_u + W_O O_u + W_M M_u + e_u
+    q_i = W_X X_i + W_O O_i + W_M M_i + W_h h_i
+    F_concat = [p_u; q_i; p_u * q_i; a_i]                 (3d + 1)
+    F_fusion = max(0, W_f F_concat + b_f)                 (units)
+    R = sigma(W_r F_fusion + b_r)                         in (0, 1)
 
-    The profile of a user never holds the text of the item that is being scored in training: with it the
+    X_i, O_i and M_i are the item's features as ``Preprocessor`` scales them, 0 where the item lacks the modality.
+    X_u is the mean of X_i over the user's training likes that have a text; O_u and M_u likewise, each 0 where the
+    user likes no item with the modality. Each modality has its own matrix, shared by users and items. h_i in
+    {0, 1}^3 marks the modalities that the item has; a profile has no such term. e_u is the user's embedding, * the
+    product by element, and a_i the item's standardised log(1 + training likes). The only biases are b_f and b_r.
+    In training, entries of F_concat are dropped at random.
+
+    While the network is trained on a like, the liked item is taken out of the user's profile: with it the
     network would learn to recognise the answer.
 
     Source: section 4.2, formulas (1) to (5); the user is this project's addition (the document has none).

@@ -113,6 +113,9 @@ class GraphNetwork(LossNetwork):
 class Blocks(keras.utils.PyDataset):
     """For each step some people, some items, and which of them go together.
 
+    The items are drawn for all users of the block: the softmax of a like runs over the whole block, which includes
+    the user's other likes and dislikes.
+
     The inputs of a batch: user (P,), item (C,) and asked (P, C) float32, 1 for each like. Where the people or the
     items are no more than a block takes, it takes all of them.
 

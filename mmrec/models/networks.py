@@ -18,9 +18,10 @@ USERS_AT_ONCE = 1024
 class DocumentNetwork(keras.Model):
     """F_concat -> F_fusion -> R, with or without a user.
 
-    An item's modalities are projected to q_i = W_X X_i + W_O O_i + W_M M_i + V m_i, which is W [X; O; M]
-    written by blocks, with a vector for each modality that is present (m_i). A text profile goes through
-    the same W_X: to the network, a user looks like an item that has only text.
+    An item's modalities are projected to q_i = W_X X_i + W_O O_i + W_M M_i + W_h h_i. Each modality has its own
+    matrix, and so has h_i in {0, 1}^3, which marks the modalities that the item has. A user's profile goes
+    through the same W_X, W_O and W_M, without the h term: p_u = W_X X_u + W_O O_u + W_M M_u + e_u. All symbols:
+    ``document.UserReading``.
 
     Args:
         sizes: modality -> width of its block.
@@ -69,15 +70,15 @@ class DocumentNetwork(keras.Model):
         self.built = True
 
     def project(self, tables: Mapping[str, Any], present: Any) -> tuple[Any, dict[str, Any]]:
-        """q = W [X; O; M] + V m: (n, d_m) for each modality and (n, 3) -> (n, d), and its parts, each (n, d)."""
+        """q = sum_m W_m x_m + W_h h: (n, d_m) for each modality and h (n, 3) -> q (n, d), and each W_m x_m (n, d)."""
         parts = {name: layer(tables[name]) for name, layer in self.projections.items()}
         return _sum([self.presence(present), *parts.values()]), parts
 
     def profile(self, liked: Any, parts: Mapping[str, Any], present: Any) -> Any:
-        """Formula (1) for people: sum_i f(d_i) w_i over the texts of what each liked, w_i = 1 / count.
+        """W_X X_u + W_O O_u + W_M M_u: formula (1) for users, over each modality of the items that each user likes.
 
-        Pictures and sounds are pooled alike. Pooling is linear, so what is pooled are projected items:
-        d numbers each, not V.
+        X_u = sum_i f(d_i) w_i with w_i = 1 / (number of liked items that have a text); pictures and sounds are
+        pooled alike. Pooling is linear, so the projected items are pooled: d numbers each, not V.
 
         Args:
             liked: (P, I), 1 for each liked item.
@@ -92,11 +93,14 @@ class DocumentNetwork(keras.Model):
         return _sum([ops.matmul(liked, parts[name]) / count[:, at : at + 1] for name, at in columns.items()])
 
     def pair(self, person: Any, item: Any, popularity: Any, training: bool = False) -> Any:
-        """logit of R for pairs: p (B, d), q (B, d), a (B,) -> (B,)."""
-        parts = [item]  # the literal reading: the item alone
+        """Logit of R for pairs: p (B, d), q (B, d), a (B,) -> (B,).
+
+        F_concat is [p; q; p * q; a] with users, and q alone in the literal reading.
+        """
+        parts = [item]
         if self.users:
             parts = [person, item, person * item, ops.expand_dims(popularity, -1)]
-        concat = self.dropout(self.concatenation(parts), training=training)  # (B, 3d + 1)
+        concat = self.dropout(self.concatenation(parts), training=training)  # (B, 3d + 1), or (B, d) without users
         return self.scorer(self.fusion(concat))  # (B,)
 
     def project_items(self, tables: Mapping[str, np.ndarray], present: np.ndarray) -> np.ndarray:
@@ -104,7 +108,7 @@ class DocumentNetwork(keras.Model):
         return ops.convert_to_numpy(self.project(tables, ops.convert_to_tensor(present, "float32"))[0])
 
     def project_users(self, train: Interactions, tables: Mapping[str, np.ndarray], present: np.ndarray) -> np.ndarray:
-        """(U, d) float32: p for all users; who has no training row gets the mean embedding.
+        """(U, d) float32: p for all users; users without a training row get the mean embedding.
 
         Args:
             train: training rows.

@@ -161,7 +161,7 @@ def learn_attention(
     """v of ``BagOfWords(weighting="learned")``: whose profile predicts what else the person liked.
 
     A like is held back, the profile is pooled from up to 16 others of the person, and the held-back item must have the
-    largest cosine among those of the batch.
+    largest cosine among those of the batch. The others of the batch are not checked against the user's likes.
 
     Args:
         items: (I, d), each row of unit length.

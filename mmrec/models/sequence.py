@@ -94,7 +94,10 @@ class SequenceNetwork(LossNetwork):
         return self.read(self.drop_output(ops.take(flat, place, axis=0), training=training))  # (m, d)
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
-        """What ``Histories`` gives -> softmax cross-entropy over all items, mean over the m places, and the penalty."""
+        """What ``Histories`` gives -> softmax cross-entropy over all items, mean over the m places, and the penalty.
+
+        Nothing is sampled: all items of the catalogue, rated ones included, are in the softmax.
+        """
         x = self.items(training)  # (I, d)
         h = self.states(x, inputs["history"], inputs["place"], training)  # (m, d)
         logits = ops.matmul(h, ops.transpose(x)) + self.b  # (m, I)

@@ -156,7 +156,8 @@ def log_draw_of(liked: csr_matrix, batch_size: int) -> np.ndarray:
 class TwoTowers(ContentDotProduct):
     """Score of the two towers; see ``Towers``.
 
-    Items stand for each other's negatives in a batch. Popular items are in more batches, hence punished more often;
+    The negatives of a like are all other items that the batch asks about, as usual with in-batch negatives: they may
+    include items that the user rated or likes. Popular items are in more batches, hence punished more often;
     subtracting the logarithm of that chance from the logits undoes it.
 
     A user without a training like is the average user; an item without a training row is told by its features alone.

@@ -1,4 +1,4 @@
-"""Matrix factorisation that learns from pairs: what somebody liked must stand above what was drawn at random.
+"""Matrix factorisation that learns from pairs: an item that the user liked must score above a sampled item.
 
 References: Rendle, Freudenthaler, Gantner and Schmidt-Thieme (2009), BPR: Bayesian personalized ranking from implicit
 feedback, UAI. He and McAuley (2016), VBPR: visual Bayesian personalized ranking from implicit feedback, AAAI.
@@ -71,6 +71,9 @@ class PairwiseFactors(LossNetwork):
 class LikedAndDrawn(keras.utils.PyDataset):
     """Some people at a time with all their likes, in random order once an epoch, and items drawn for all of them.
 
+    One sample serves all users of the batch, so it is not restricted to what each of them has not rated: a sampled
+    item may be one that the user rated or likes. (Rendle et al. sample from the unrated items of the user.)
+
     The inputs of a batch of P people with B likes: people (P,); items (n,), those that the batch speaks of, each once;
     who and liked (B,), for each like whose it is, among the P, and where its item stands among the n; drawn (N,), where
     the drawn ones stand.
@@ -127,8 +130,8 @@ class BPR(DotProduct):
     """s_ui = b_i + p_u . q_i, learned from pairs of a liked and a drawn item; see ``PairwiseFactors``.
 
     A batch holds some people with all their likes, and one draw of items serves all of them, so that a like meets many
-    items at the price of one product of matrices. A user without a training like is the average user; an item without
-    a training row has q = 0 and the least bias.
+    items at the price of one product of matrices. The draw may include items that a user has rated. A user without a
+    training like is the average user; an item without a training row has q = 0 and the least bias.
 
     Args:
         embedding_size: d.

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from mmrec.data.catalogue import MODALITIES, Interactions
 from mmrec.errors import InputError
 from mmrec.files import atomic_write, write_json
-from mmrec.simulation import music, posters, texts
+from mmrec.simulation import music, posters, reviews, texts
 from mmrec.simulation.card import data_card
 from mmrec.simulation.factors import Scenario
 from mmrec.simulation.ratings import Ratings, draw_ratings
@@ -46,7 +46,7 @@ def simulate(
         folder: where to; must not exist or be empty, or hold a simulated catalogue with ``force``.
         scenario: one of ``SCENARIOS``.
         items, users, ratings: sizes.
-        seed: of all chance.
+        seed: of all randomness; two scenarios of one seed share nothing.
         progress: show a bar.
         force: replace an earlier simulated catalogue.
 
@@ -64,10 +64,10 @@ def simulate(
     if folder.exists() and any(folder.iterdir()) and not (force and (folder / "truth.npz").is_file()):
         raise InputError(f"{folder} is not empty: choose another folder, or --force to replace a simulated catalogue")
     plan = SCENARIOS[scenario]
-    factor_seed, taste_seed, rating_seed, item_seed, review_seed, *person_seeds = np.random.SeedSequence(seed).spawn(7)
+    factor_seed, taste_seed, rating_seed, item_seed, review_seed, *person_seeds = plan.stream(seed).spawn(7)
     factors = draw_items(plan, items, np.random.default_rng(factor_seed))
     truth = draw_truth(plan, factors, users, np.random.default_rng(taste_seed))
-    drawn, truth = draw_ratings(truth, ratings, np.random.default_rng(rating_seed))
+    drawn, truth = draw_ratings(truth, ratings, np.random.default_rng(rating_seed), plan.process.activity)
 
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
@@ -147,7 +147,7 @@ def _rating_table(
     """user_data.csv in order of time."""
     silent = rng.random(len(drawn.user)) < SILENT
     words = [
-        "" if quiet else texts.review(scenario, factors, int(item), int(stars), str(languages[user]), rng)
+        "" if quiet else reviews.review(scenario, factors, int(item), int(stars), str(languages[user]), rng)
         for quiet, user, item, stars in zip(silent, drawn.user, drawn.item, drawn.stars, strict=True)
     ]
     return pd.DataFrame(

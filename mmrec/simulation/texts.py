@@ -1,4 +1,4 @@
-"""Descriptions, titles and reviews, in Chinese and English."""
+"""Descriptions and titles, in Chinese and English; reviews are made in ``reviews``."""
 
 import numpy as np
 
@@ -33,16 +33,6 @@ def title(scenario: Scenario, item: int, rng: np.random.Generator) -> str:
     """A title that tells nothing."""
     first, second = scenario.titles
     return f"{_pick(first, rng)} {_pick(second, rng)} {item + 1}"
-
-
-def review(
-    scenario: Scenario, factors: ItemFactors, item: int, stars: int, language: str, rng: np.random.Generator
-) -> str:
-    """A sentence whose tone follows the stars and which names something that the item's text shows too."""
-    tone = "love" if stars >= 4 else "fine" if stars == 3 else "hate"
-    role = _pick(("genre", "genre", "mood", "setting"), rng)
-    about = scenario.about[language][role].format(word=_pick(level_words(scenario, factors, role, item)[language], rng))
-    return _pick(scenario.opinions[language][tone], rng).format(about=about)
 
 
 def level_words(scenario: Scenario, factors: ItemFactors, role: str, item: int):
