@@ -42,6 +42,7 @@ PERSONAL: dict[str, tuple[str, dict[str, Any]]] = {
     "document-user": ("document-user", {}),
     "fusion: network": ("fusion", {"fusion": "network"}),
     "fusion: concatenation": ("fusion", {"fusion": "concatenation"}),
+    "popularity-and-taste": ("popularity-and-taste", {}),
     "two-towers": ("two-towers", {}),
     "ease-features": ("ease-features", {}),
     "graph-filter-features": ("graph-filter-features", {}),

@@ -7,7 +7,8 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from mmrec.models import load_model, make_model
-from mmrec.models.popularity_and_taste import PENALTIES, Ridge, conditional_logit
+from mmrec.models.logit import conditional_logit
+from mmrec.models.ridge import PENALTIES, Ridge
 
 
 def model_of(interactions, features, **settings):

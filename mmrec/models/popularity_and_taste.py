@@ -11,19 +11,16 @@ References:
     McFadden (1974), Conditional logit analysis of qualitative choice behavior.
 """
 
-from typing import Self
-
 import numpy as np
-from scipy.linalg import eigh
 from scipy.sparse import csr_matrix
 
 from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
 from mmrec.models.base import Recommender
+from mmrec.models.logit import conditional_logit
 from mmrec.models.preprocessing import Preprocessor
+from mmrec.models.ridge import PENALTIES, Ridge
 
-PENALTIES = np.logspace(-1, 3, 17)
-"""Values of l2 compared for popularity; every fourth of them for taste."""
 SHARES = (1.0, 0.3, 0.1)
 """Weights of a modality that are compared."""
 LEARNED = ("known", "root", "total", "mean", "intercept", "weights", "alpha", "map", "popularity", "alike")
@@ -69,7 +66,7 @@ class PopularityAndTaste(Recommender):
 
         observed = np.log1p(counts).astype(np.float64)
         self.intercept = float(observed.mean())
-        ridge, x, l2 = self._weigh(features, observed - self.intercept)  # (I, F)
+        ridge, x, l2 = self._weigh(features, train, observed - self.intercept)
         popularity = ridge.left_out(observed - self.intercept, l2)  # (n,)
         self.weights = ridge.weights(x[self.known], observed - self.intercept, l2)  # (F,)
         chosen, l2 = self._choose(ridge, popularity, profiles, alike)
@@ -91,19 +88,19 @@ class PopularityAndTaste(Recommender):
             parts.append((table - self.centre[name]) * features.mask(name)[:, None] * self.share[name])
         return np.concatenate(parts, axis=1)
 
-    def _weigh(self, features: Features, target: np.ndarray) -> tuple["Ridge", np.ndarray, float]:
+    def _weigh(self, features: Features, train: Interactions, target: np.ndarray) -> tuple[Ridge, np.ndarray, float]:
         """The weights of the modalities, one after the other, by the leave-one-out error of ``target`` (n,).
 
         Returns:
             the ridge of the best weights, x (I, F), and its best l2.
         """
-        self.preprocessor = Preprocessor.fit(features, self._train)
+        self.preprocessor = Preprocessor.fit(features, train)
         self.centre, size = {}, {}
         for name, table in self.preprocessor.tables(features).items():
             rows = table[self.known][features.mask(name)[self.known]]  # (m, d)
             self.centre[name] = rows.mean(axis=0) if len(rows) else np.zeros(table.shape[1], np.float32)
             size[name] = max(np.sqrt(((rows - self.centre[name]) ** 2).sum() / len(self.known)), 1e-6)
-        self.share = {name: np.float32(1 / size[name]) for name in size}
+        self.share = {name: np.array(1 / size[name], np.float32) for name in size}
         x = self._vectors(features)[self.known]
         ends = np.cumsum([len(self.centre[name]) for name in size])
         grams = {
@@ -116,11 +113,11 @@ class PopularityAndTaste(Recommender):
                 other = Ridge.best(grams, {**share, name: value}, target)
                 best = min(best, other, key=lambda found: found[0])
             share = best[3]
-        self.share = {name: np.float32(np.sqrt(share[name]) / size[name]) for name in size}
+        self.share = {name: np.array(np.sqrt(share[name]) / size[name], np.float32) for name in size}
         return best[1], self._vectors(features), best[2]
 
     def _choose(
-        self, ridge: "Ridge", popularity: np.ndarray, profiles: np.ndarray, alike: np.ndarray
+        self, ridge: Ridge, popularity: np.ndarray, profiles: np.ndarray, alike: np.ndarray
     ) -> tuple[float, float]:
         """alpha and l2 of M, from the likelihood of the training likes when each item is predicted as if new."""
         pull = alike @ profiles.T  # (n, U)
@@ -180,76 +177,3 @@ class PopularityAndTaste(Recommender):
         self.preprocessor = Preprocessor.restore(part("preprocessor/"))
         ones, shape = np.ones(state["liked"].shape[1], np.float32), (int(state["users"]), len(self.known))
         self.liked = csr_matrix((ones, tuple(state["liked"])), shape)
-
-
-class Ridge:
-    """Ridge regressions of many targets on the same items, from the eigenvalues of their Gram matrix (n, n)."""
-
-    def __init__(self, gram: np.ndarray) -> None:
-        values, self.vectors = eigh(gram.astype(np.float64), driver="evd")
-        self.values = np.maximum(values, 0)
-
-    @classmethod
-    def best(
-        cls, grams: dict[str, np.ndarray], share: dict[str, float], target: np.ndarray
-    ) -> tuple[float, Self, float, dict[str, float]]:
-        """Least leave-one-out squared error over ``PENALTIES``, its ridge, its l2, and ``share``."""
-        ridge = cls(sum(share[name] * gram for name, gram in grams.items()))
-        errors = [float(np.mean((target - ridge.left_out(target, l2)) ** 2)) for l2 in PENALTIES]
-        return min(errors), ridge, float(PENALTIES[np.argmin(errors)]), share
-
-    def left_out(self, target: np.ndarray, l2: float) -> np.ndarray:
-        """(n,) -> (n,): each target predicted from the other items, with an intercept of theirs."""
-        kept = self.values / (self.values + l2)
-        fit = self.vectors @ (kept * (self.vectors.T @ target))
-        own = np.minimum(self.vectors**2 @ kept + 1 / len(target), 1 - 1e-6)
-        return (fit - own * target) / (1 - own)
-
-    def left_out_hat(self, l2: float) -> np.ndarray:
-        """(n, n): what each other item's target adds to the prediction of an item, without an intercept."""
-        hat = (self.vectors * (self.values / (self.values + l2))) @ self.vectors.T
-        own = np.minimum(np.diag(hat), 1 - 1e-6)
-        np.fill_diagonal(hat, 0)
-        return hat / (1 - own)[:, None]
-
-    def weights(self, x: np.ndarray, target: np.ndarray, l2: float) -> np.ndarray:
-        """x (n, F) and target (n,) or (n, t) -> weights (F,) or (F, t), float32."""
-        dual = (self.vectors / (self.values + l2)) @ (self.vectors.T @ target)
-        return (x.T @ dual.astype(np.float32)).astype(np.float32)
-
-
-def conditional_logit(popularity: np.ndarray, taste: np.ndarray, liked: csr_matrix) -> tuple[float, float, float]:
-    """Likes told from all items by exp(beta popularity + gamma taste), each user weighing alike; Newton's method.
-
-    Args:
-        popularity: (n,).
-        taste: (U, n).
-        liked: (U, n), ones where the user likes the item.
-
-    Returns:
-        mean log-likelihood per like and user, beta and gamma.
-    """
-    count = np.asarray(liked.sum(axis=1)).ravel()  # (U,)
-    has = count > 0
-    mine, taste = liked[has].multiply(1 / count[has, None]).tocsr(), taste[has]  # rows sum to 1
-    if not len(taste):
-        return 0.0, 1.0, 0.0
-    seen = np.array([(mine @ popularity).mean(), mine.multiply(taste).sum() / len(taste)])
-    at, value = np.array([1.0, 0.0]), -np.inf
-    for _ in range(20):
-        score = at[0] * popularity + at[1] * taste  # (U, n)
-        top = score.max(axis=1, keepdims=True)
-        share = np.exp(score - top)
-        norm = share.sum(axis=1, keepdims=True)
-        share /= norm
-        before, value = value, float(at @ seen - (top + np.log(norm)).mean())
-        first, second = share @ popularity, (share * taste).sum(axis=1)  # (U,)
-        cross = ((share * taste) @ popularity).mean() - (first * second).mean()
-        square = (share @ popularity**2).mean() - (first**2).mean()
-        other = (share * taste**2).sum(axis=1).mean() - (second**2).mean()
-        slope = seen - [first.mean(), second.mean()]
-        curvature = np.array([[square, cross], [cross, other]]) + 1e-4 * np.eye(2)
-        if abs(value - before) < 1e-7:
-            break
-        at = at + np.linalg.solve(curvature, slope)
-    return value, float(at[0]), float(at[1])
