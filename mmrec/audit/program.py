@@ -182,7 +182,7 @@ class Program:
         """(224, 224, 3) float64 in [0, 1]: what the document makes of a picture before VGG16."""
         import cv2
 
-        image = cv2.imread(path if not isinstance(path, str) else str(self.folder / path))
+        image: Any = cv2.imread(path if not isinstance(path, str) else str(self.folder / path))
         return cv2.resize(image, (SIDE, SIDE)) / 255.0
 
     def describe_picture(self, path: Any) -> np.ndarray:
