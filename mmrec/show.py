@@ -11,7 +11,8 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from IPython.display import HTML, Audio
+import pandas as pd
+from IPython.display import HTML, Audio, Markdown
 from matplotlib.figure import Figure
 
 from mmrec.data.catalogue import Catalogue
@@ -19,6 +20,11 @@ from mmrec.data.media import read_image
 
 COLOURS = {"text": "#4477aa", "image": "#ee6677", "audio": "#228833", "fusion": "#aa3377", "other": "#777777"}
 """One colour a modality throughout the book (Tol's bright scheme, safe for colour-blind readers)."""
+
+FLOOR = 1 / 10_001
+"""Smallest p that the permutation test of ``statistics.paired_test`` can give."""
+
+METRIC_NAMES = {"ndcg@20": "NDCG@20", "auc": "AUC"}
 
 _CARD_STYLE = """<style>
 .mmrec-card { display: inline-block; vertical-align: top; width: 11rem; margin: .3rem; padding: .5rem;
@@ -145,3 +151,86 @@ def interval_plot(rows: Mapping[str, tuple[float, float, float]], label: str, re
     axis.set_xlabel(label)
     figure.tight_layout()
     return figure
+
+
+def p_text(p: float, raw: float | None = None) -> str:
+    """``= .0346``, or ``<= .0004`` where the permutation test is at its floor and p can be smaller.
+
+    Args:
+        p: what to show, after Holm's correction or before.
+        raw: the uncorrected p that decides whether the floor was reached; p itself by default.
+    """
+    at_floor = abs((p if raw is None else raw) - FLOOR) < 1e-9
+    shown = f"{p:.4f}".removeprefix("0")
+    if at_floor:
+        return f"<= {shown}"
+    return "< .0001" if p < 5e-5 else f"= {shown}"
+
+
+def paired_table(tests: pd.DataFrame) -> pd.DataFrame:
+    """A table of ``Comparison.against`` with p-values as text, ``<=`` at the floor of the permutation test."""
+    shown = tests.copy().astype(object)
+    shown["difference"] = [f"{value:+.4f}" for value in tests["difference"]]
+    shown["p"] = [p_text(p).removeprefix("= ") for p in tests["p"]]
+    adjusted = zip(tests["p (Holm)"], tests["p"], strict=True)
+    shown["p (Holm)"] = [p_text(p, raw).removeprefix("= ") for p, raw in adjusted]
+    return shown
+
+
+def control_table(control: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows of ``controls.controlled``: a model and its controls, mean and 95% interval over users per metric."""
+    cell = "{:.3f} [{:.3f}, {:.3f}]".format
+    rows = {
+        model: {METRIC_NAMES[metric]: cell(*interval) for metric, interval in row.items()}
+        for model, row in control["rows"].items()
+    }
+    return pd.DataFrame(rows).T
+
+
+def control_text(control: Mapping[str, Any], source: str, level: float = 0.05) -> Markdown:
+    """The tests of ``controls.controlled`` as a list: difference, runs above, p, and whether it is significant.
+
+    Args:
+        control: what ``controlled`` gave, or the same from a record.
+        source: where the numbers come from: "this run", or "RECORDED at commit ...".
+        level: of significance after Holm's correction.
+    """
+    runs = control["runs"]
+    lines = [f"{source}, {runs} training{'' if runs == 1 else 's'} per model:", ""]
+    for test in control["tests"]:
+        verdict = "significant" if test["p (Holm)"] < level else "**not significant**"
+        p = p_text(test["p (Holm)"], test["p"])
+        lines.append(
+            f"- {METRIC_NAMES[test['metric']]}, {test['pair']}: {test['difference']:+.4f}, "
+            f"above in {test['runs above']} of {runs}, p (Holm) {p}: {verdict}."
+        )
+    return Markdown("\n".join(lines))
+
+
+def control_verdict(control: Mapping[str, Any], what: str, level: float = 0.05) -> str:
+    """One sentence per metric: does the content help, that is, is the model significantly above every control?
+
+    Args:
+        control: what ``controlled`` gave, or the same from a record.
+        what: the content, as in "sound".
+        level: of significance after Holm's correction.
+    """
+    sentences = []
+    for metric, name in METRIC_NAMES.items():
+        tests = [test for test in control["tests"] if test["metric"] == metric]
+        failed = [
+            test["pair"].split(" - ")[-1] for test in tests if test["difference"] <= 0 or test["p (Holm)"] >= level
+        ]
+        if failed:
+            sentences.append(f"By {name} the gain from {what} is not significant against {' and '.join(failed)}.")
+        else:
+            sentences.append(f"By {name} {what} adds significantly: the model is above every control.")
+    return " ".join(sentences)
+
+
+def recorded_control(record: Mapping[str, Any]) -> Markdown:
+    """``control_text`` of a record, or a sentence that the record is to be made again where it holds no control."""
+    control = record["results"].get("control")
+    if control is None:
+        return Markdown("The recorded control waits for the record: it was made before this chapter measured one.")
+    return control_text(control, f"RECORDED at commit {record['commit'][:8]}")

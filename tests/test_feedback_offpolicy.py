@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 from scipy.stats import t as student
 
 from mmrec.errors import InputError
-from mmrec.feedback.offpolicy import ESTIMATORS, Log, draw_logs, effective_size, softmax_policy
+from mmrec.feedback.offpolicy import ESTIMATORS, Log, draw_logs, effective_size, exact_moments, softmax_policy
 
 Z = 1.959963984540054
 
@@ -187,3 +187,71 @@ def test_softmax_by_hand():
     expected = 0.9 * weights / weights.sum() + 0.1 / 3
     assert softmax_policy(scores, 2.0, floor=0.1)[0] == pytest.approx(expected)
     assert softmax_policy(1e6 * scores, 1.0, floor=0.3)[0] == pytest.approx([0.1, 0.1, 0.8])
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_log_of_zero_weights_says_nothing_and_says_so(log):
+    """The middle log has zero weights; its neighbours keep their estimates."""
+    weight = log.weight.copy()
+    weight[1] = 0
+    found = {name: estimator(replace(log, weight=weight)) for name, estimator in ESTIMATORS.items()}
+    assert found["IPS"].value[1] == 0
+    assert np.isnan(found["SNIPS"].value[1])
+    assert found["doubly robust"].value[1] == pytest.approx(log.planned[1].mean(), abs=1e-12)
+    for name in ("IPS", "SNIPS", "doubly robust"):
+        assert list(found[name].unsupported) == [False, True, False]
+        assert (found[name].low[1], found[name].high[1]) == (0, 1)
+    assert not found["direct"].unsupported.any()  # the prediction needs no weights
+    assert 0 < found["direct"].low[1] < found["direct"].high[1] < 1
+    assert effective_size(replace(log, weight=weight))[1] == 0
+    for name, estimator in ESTIMATORS.items():
+        whole = estimator(log)
+        for part in ("value", "low", "high", "unsupported"):
+            assert np.array_equal(getattr(found[name], part)[[0, 2]], getattr(whole, part)[[0, 2]]), (name, part)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("shape", [(40,), (1,)])
+def test_a_single_log_of_zero_weights(shape):
+    zero, half = np.zeros(shape), np.full(shape, 0.5)
+    for name, value in {"IPS": 0.0, "SNIPS": np.nan, "doubly robust": 0.5}.items():
+        found = ESTIMATORS[name](Log(zero, np.ones(shape), half, half, half))
+        assert found.value == pytest.approx(value, nan_ok=True)
+        assert (found.low, found.high, found.unsupported) == (0, 1, True)
+    if shape == (1,):
+        found = ESTIMATORS["direct"](Log(zero, zero, half, half, half))
+        assert (found.value, found.low, found.high) == (0.5, 0, 1)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_an_empty_log_is_refused(name):
+    with pytest.raises(InputError, match="no showing"):
+        ESTIMATORS[name](Log(*np.zeros((5, 3, 0))))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("factor", [1e-200, 1e200])
+def test_snips_does_not_depend_on_the_scale_of_the_weights(log, factor):
+    """Squares of such weights are 0 or infinite in float64."""
+    plain, scaled = (ESTIMATORS["SNIPS"](replace(log, weight=log.weight * by)) for by in (1, factor))
+    for part in ("value", "low", "high"):
+        assert getattr(scaled, part) == pytest.approx(getattr(plain, part), abs=1e-9)
+    assert effective_size(replace(log, weight=log.weight * factor)) == pytest.approx(effective_size(log))
+
+
+@pytest.mark.parametrize("wrong", [0.0, 0.5, 1.0])
+def test_ips_and_doubly_robust_are_unbiased_exactly(wrong):
+    """Summed over all users, items and answers, far apart as the policies are; and draws agree with the sum."""
+    logging, target, chance, predicted, rng = world(3)
+    target, predicted = softmax_policy(10 * rng.normal(size=target.shape), 1.0), (1 - wrong) * predicted
+    truth = (target * chance).sum(axis=1).mean()
+    exact = exact_moments(logging, target, chance, predicted)
+    for name in ("IPS", "doubly robust"):
+        assert exact[name][0] == pytest.approx(truth, abs=1e-12)
+    assert exact["direct"][0] == pytest.approx((target * predicted).sum(axis=1).mean(), abs=1e-12)
+    log = draw_logs(logging, target, chance, predicted, (2000, 100), rng)
+    for name, (mean, deviation) in exact.items():
+        value = ESTIMATORS[name](log).value
+        assert value.std() == pytest.approx(deviation / 10, rel=0.08, abs=1e-12)
+        assert abs(value.mean() - mean) <= 4 * deviation / np.sqrt(200_000) + 1e-12

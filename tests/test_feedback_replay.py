@@ -1,6 +1,7 @@
 """Replay in the order of time."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -92,3 +93,15 @@ def test_a_users_mean_is_over_the_chunks_in_which_they_were_measured(rows):
         own = [c.per_user["ndcg@20"][c.users == user] for c in found.chunks]
         values = np.concatenate(own)
         assert (np.isnan(mean[user]) and not len(values)) or mean[user] == pytest.approx(values.mean())
+
+
+def test_ties_in_time_are_broken_by_seed_and_not_by_the_file(rows):
+    """The same ratings in another order in the file are cut alike in size, and no tie keeps the order of the file."""
+    still = replace(rows, timestamp=np.zeros_like(rows.timestamp))
+    first, again, other = (cut_in_time(still, 0.5, 3, seed) for seed in (0, 0, 1))
+    assert all(np.array_equal(*pair) for pair in zip(first, again, strict=True))
+    assert not np.array_equal(first[0], other[0])
+    assert not np.array_equal(first[0], np.arange(len(first[0])))
+    parts = cut_in_time(rows, 0.5, 3, 1)
+    times = rows.timestamp[np.concatenate(parts)]
+    assert np.all(np.diff(times) >= 0)

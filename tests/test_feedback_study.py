@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from mmrec.errors import InputError
 from mmrec.feedback import policies
 from mmrec.feedback.belief import LinearBelief
-from mmrec.feedback.study import choose_settings, compare_policies, seed_interval
+from mmrec.feedback.study import choose_settings, compare_over_draws, compare_policies, seed_interval, told_p
 from mmrec.simulation.truth import Truth
 
 PEOPLE = np.arange(30)
@@ -79,3 +80,30 @@ def test_a_single_seed_has_no_interval():
     assert mean == 2.0
     assert np.isnan(low)
     assert np.isnan(high)
+
+
+def test_differences_over_draws_by_all_sign_flips():
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=8)
+    found = {"base": base, "worse": base + 1 + rng.random(8), "same": base + rng.normal(0, 0.1, 8)}
+    table = compare_over_draws(found, "base")
+    worse, same = table.loc["worse - base"], table.loc["same - base"]
+    assert worse["p"] == 2 / 2**8
+    assert worse["p at floor"]
+    assert worse["below"] == 0
+    gap = found["same"] - base
+    expected = stats.permutation_test((gap,), np.mean, permutation_type="samples", n_resamples=np.inf).pvalue
+    assert same["p"] == pytest.approx(expected)
+    assert not same["p at floor"]
+    low, high = stats.t.interval(0.95, 7, loc=gap.mean(), scale=stats.sem(gap))
+    assert (same["low"], same["high"]) == pytest.approx((low, high))
+    assert worse["p (Holm)"] == pytest.approx(2 * worse["p"])
+    with pytest.raises(InputError, match="over 1 draws"):
+        compare_over_draws({name: values[:1] for name, values in found.items()}, "base")
+
+
+def test_p_at_the_floor_is_a_bound():
+    assert told_p(1 / 10_001, 6 / 10_001) == "p <= 0.0006"
+    assert told_p(9.999e-05, 0.00059994) == "p <= 0.0006"  # as a record holds it
+    assert told_p(0.17688, 0.17688) == "p = 0.18"
+    assert told_p(2 / 1024, 6 / 1024, 2 / 1024) == "p <= 0.0059"

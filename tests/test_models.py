@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from mmrec.data.catalogue import Interactions
+from mmrec.data.catalogue import MODALITIES, Interactions
 from mmrec.errors import InputError
 from mmrec.models import REGISTRY, load_model, make_model, model_class
 
@@ -112,19 +112,31 @@ def test_literal_reading_gives_everybody_the_same(interactions, features):
     assert ((scores > 0) & (scores < 1)).all()
 
 
-def test_reading_with_user_follows_its_formula(interactions, features):
-    """R recomputed in NumPy from the saved state alone."""
-    model = make("document-user").fit(interactions, features)
-    people, items, popularity = model.people, model.items, model.preprocessor.popularity
-    named = {weight.path.split("/", 1)[-1]: np.asarray(weight) for weight in model.network.weights}
-    dense = [value for path, value in named.items() if "fusion" in path]
-    W_f, b_f = sorted(dense, key=np.ndim, reverse=True)
-    scorer = [value for path, value in named.items() if "scorer" in path]
-    W_r, b_r = sorted(scorer, key=np.ndim, reverse=True)
-    p, q = people[2], items[5]
-    concat = np.concatenate([p, q, p * q, [popularity[5]]])
-    logit = np.maximum(concat @ W_f + b_f, 0) @ W_r[:, 0] + b_r[0]
-    assert model.scores(np.array([2]))[0, 5] == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-5)
+@pytest.mark.parametrize("name", ["document-user", "document-literal"])
+def test_readings_follow_their_printed_equation(name, interactions, features, tmp_path):
+    """R in NumPy, as chapter 6 prints it, from the saved weights and the scaled features of all three modalities."""
+    make(name).fit(interactions, features).save(tmp_path / "m")
+    model = load_model(tmp_path / "m")
+    net, tables, h = model.network, model.preprocessor.tables(features), features.present.astype(float)
+    W = {modality: np.asarray(layer.kernel, float) for modality, layer in net.projections.items()}
+    assert list(W) == list(MODALITIES)
+    W_h = np.asarray(net.presence.kernel, float)
+    W_f, b_f, W_r, b_r = (np.asarray(value, float) for value in [*net.fusion.weights, *net.scorer.weights])
+    users = np.array([0, 2, 11])
+    expected = np.zeros((len(users), interactions.items))
+    for row, user in enumerate(users):
+        mine = (interactions.user == user) & (interactions.rating >= 4)
+        p = np.asarray(net.embedding.embeddings, float)[user] if name == "document-user" else None
+        for at, modality in enumerate(MODALITIES):
+            pooled = [tables[modality][item] for item in interactions.item[mine] if h[item, at]]
+            if p is not None and pooled:
+                p = p + np.mean(pooled, axis=0) @ W[modality]
+        for item in range(interactions.items):
+            q = sum(tables[modality][item] @ W[modality] for modality in MODALITIES) + h[item] @ W_h
+            concat = q if p is None else np.concatenate([p, q, p * q, [model.preprocessor.popularity[item]]])
+            logit = np.maximum(0, concat @ W_f + b_f) @ W_r[:, 0] + b_r[0]
+            expected[row, item] = 1 / (1 + np.exp(-logit))
+    assert model.scores(users) == pytest.approx(expected, abs=1e-5)
 
 
 def test_cold_user_is_the_average_person(interactions, features):

@@ -1,9 +1,12 @@
 """Cards: what stands on them, and that nothing of a catalogue is taken for markup."""
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from mmrec import show
 from mmrec.data.reader import read_catalogue
+from mmrec.evaluation.statistics import paired_test
 
 
 @pytest.fixture
@@ -31,3 +34,16 @@ def test_a_card_an_item(catalogue):
 def test_cards_keep_the_pages_colours_in_the_dark(catalogue):
     style = show.item_cards(catalogue, [0]).data.split("</style>")[0]
     assert ".text_html:has(.mmrec-card) { background: none !important; color: inherit !important;" in style
+
+
+def test_p_at_the_floor_of_the_permutations_is_a_bound():
+    rng = np.random.default_rng(0)
+    _, floor = paired_test(np.ones(50), np.zeros(50), rng)
+    assert floor == show.FLOOR
+    assert show.p_text(floor) == "<= .0001"
+    assert show.p_text(4 * floor, floor) == "<= .0004"
+    assert show.p_text(0.0346, 0.0173) == "= .0346"
+    assert show.p_text(1.0, 0.4) == "= 1.0000"
+    assert show.p_text(1e-9) == "< .0001"
+    table = pd.DataFrame({"a - b": {"difference": 0.1, "p": floor, "p (Holm)": 3 * floor}}).T
+    assert show.paired_table(table).loc["a - b"].tolist() == ["+0.1000", "<= .0001", "<= .0003"]

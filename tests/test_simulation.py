@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
@@ -20,6 +21,7 @@ from mmrec.data.validation import validate
 from mmrec.errors import InputError
 from mmrec.evaluation.protocol import evaluate
 from mmrec.features.extraction import extract
+from mmrec.simulation import catalogue as simulator
 from mmrec.simulation import reviews, simulate
 from mmrec.simulation.oracle import Oracle, TasteReader
 from mmrec.simulation.posters import draw_poster
@@ -194,6 +196,61 @@ def shop(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data") / "shop"
     simulate(folder, scenario="ecommerce", items=60, users=80, ratings=1600, seed=3)
     return folder
+
+
+def shared_with(first, second):
+    """What two catalogues of one size share: each number is near 0 where they have nothing in common."""
+
+    def correlation(a, b):
+        return float(np.abs(np.corrcoef(np.ravel(a), np.ravel(b))[0, 1]))
+
+    def columns(a, b):
+        return max(correlation(x, y) for x, y in zip(a.T, b.T, strict=True) if x.std() > 0 and y.std() > 0)
+
+    truths = Truth.load(first / "truth.npz"), Truth.load(second / "truth.npz")
+    rows = [read_catalogue(folder).interactions for folder in (first, second)]
+    pairs = [set(zip(one.user.tolist(), one.item.tolist(), strict=True)) for one in rows]
+    by_chance = len(pairs[0]) * len(pairs[1]) / rows[0].users / rows[0].items
+    return {
+        "factors": columns(truths[0].items, truths[1].items),
+        "tastes": columns(truths[0].start, truths[1].start),
+        "generosity": correlation(truths[0].bias, truths[1].bias),
+        "popularity": correlation(truths[0].popularity, truths[1].popularity),
+        "activity": correlation(*(np.bincount(one.user) for one in rows)),
+        "pairs": (len(pairs[0] & pairs[1]) - by_chance) / (len(pairs[0]) - by_chance),
+    }
+
+
+@pytest.fixture(scope="module")
+def larger(tmp_path_factory):
+    """Films and a shop of one seed, large enough for correlations."""
+    folder = tmp_path_factory.mktemp("data")
+    for name in ("movies", "ecommerce"):
+        simulate(folder / name, scenario=name, items=150, users=200, ratings=5000, seed=3)
+    return folder
+
+
+def test_a_shop_of_a_seed_shares_nothing_with_the_films_of_that_seed(larger):
+    shared = shared_with(larger / "movies", larger / "ecommerce")
+    assert max(shared.values()) < 0.3, shared
+
+
+def test_a_relabelled_copy_of_the_films_is_found_out(larger, tmp_path, monkeypatch):
+    """The films' truth under the shop's words, as the shop once was."""
+    films, shop = SCENARIOS["movies"], SCENARIOS["ecommerce"]
+    named = zip(films.factors, shop.factors, strict=True)
+    factors = tuple(replace(film, levels=product.levels) for film, product in named)
+    copy = replace(shop, name="movies", factors=factors, process=films.process)
+    monkeypatch.setitem(simulator.SCENARIOS, "copy", copy)
+    simulate(tmp_path / "copy", scenario="copy", items=150, users=200, ratings=5000, seed=3)
+    shared = shared_with(larger / "movies", tmp_path / "copy")
+    assert min(shared.values()) > 0.9, shared
+
+
+def test_no_two_scenarios_share_a_random_stream():
+    for seed in range(5):
+        drawn = [tuple(plan.stream(seed).generate_state(4)) for plan in SCENARIOS.values()]
+        assert len(set(drawn)) == len(SCENARIOS)
 
 
 def test_a_shop_is_a_sound_catalogue_too(shop, simulated):

@@ -1,22 +1,31 @@
-"""The listing of section 5, rebuilt in own words with one switch for each of its faults; notebooks/12-listing.ipynb."""
+"""The listing of section 5 in our own code, with one switch for each of its faults; notebooks/12-listing.ipynb.
 
-from mmrec.audit.faults import AS_IT_STANDS, FAULTS, Fault, Faults, mended_in_turn, one_at_a_time
+``program`` runs its statements to the last line: the faults that raise an error. ``pipeline`` trains a small network
+with and without each of the others.
+"""
+
+from mmrec.audit.faults import AS_IT_STANDS, FAULTS, ORDERS, Fault, Faults, one_at_a_time, repaired_in_turn
 from mmrec.audit.pipeline import Audit, Result, run
+from mmrec.audit.program import CRASHES, Program, Trace
 from mmrec.audit.symptoms import when_run
 from mmrec.audit.table import accumulated, alone, combined
 
 __all__ = [
     "AS_IT_STANDS",
+    "CRASHES",
     "FAULTS",
+    "ORDERS",
     "Audit",
     "Fault",
     "Faults",
+    "Program",
     "Result",
+    "Trace",
     "accumulated",
     "alone",
     "combined",
-    "mended_in_turn",
     "one_at_a_time",
+    "repaired_in_turn",
     "run",
     "when_run",
 ]

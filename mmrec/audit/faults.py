@@ -1,7 +1,9 @@
-"""The faults of the listing in section 5, in the order in which somebody who runs it would mend them."""
+"""The faults of the listing in section 5, in the order in which running it brings them up."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Self
+
+from mmrec.audit.program import CRASHES
 
 
 @dataclass(frozen=True)
@@ -13,21 +15,25 @@ class Fault:
         group: data, labels, inputs, features, evaluation or reading.
         section: where the document has it.
         what: the fault in a few words.
-        mending: what is done instead.
+        repair: what is done instead.
     """
 
     name: str
     group: str
     section: str
     what: str
-    mending: str
+    repair: str
 
 
 FAULTS = (
     Fault("lengths", "data", "5.2.1", "tables of unequal length", "product rows repeated until they fit"),
+    Fault("missing", "data", "5.2.1", "absent texts and files", "rows without text, picture or sound dropped"),
     Fault("flat_convolution", "inputs", "5.2.3", "2-D convolution over 13 numbers", "a dense layer over them"),
-    Fault("strings", "inputs", "5.2.3", "strings fed to a network", "numbers fed to it"),
-    Fault("single_score", "reading", "5.2.4", "one score called a list", "every item ranked for every person"),
+    Fault("strings", "inputs", "5.2.3", "strings fed to a network", "TF-IDF, pixels and MFCCs fed to it"),
+    Fault("narrow", "inputs", "5.2.3", "1,000 words expected, fewer there", "an input as wide as the vocabulary"),
+    Fault("batch_axis", "reading", "5.2.4", "no batch axis on picture and sound", "a batch axis of one"),
+    Fault("served_features", "reading", "5.2.4", "pixels trained on, features given", "pixels given"),
+    Fault("single_score", "reading", "5.2.4", "one score called a list", "every item ranked for every user"),
     Fault("stars", "labels", "5.2.3", "ratings of 1 to 5 under cross-entropy", "like or dislike"),
     Fault("accuracy", "evaluation", "5.2.3", "accuracy on ratings", "AUC of likes"),
     Fault("positions", "data", "5.2.1", "rows paired by position", "tables joined by item_id"),
@@ -36,13 +42,14 @@ FAULTS = (
     Fault("rebuilt_network", "features", "5.2.2", "picture network rebuilt for each picture", "built once"),
     Fault("picture_scale", "features", "5.2.2", "pictures not on the network's scale", "the scale it was made for"),
     Fault("raw_features", "features", "5.2.3", "features never normalised", "scaled on training items"),
-    Fault("review", "labels", "5.2.1", "text of the very rating", "text of the item"),
-    Fault("nobody", "data", "5.2.3", "no user", "embedding and profile of the person"),
+    Fault("review", "labels", "5.2.1", "text of the rating to be predicted", "text of the item"),
+    Fault("nobody", "data", "5.2.3", "no user", "embedding and profile of the user"),
     Fault("row_split", "evaluation", "5.2.1", "split over rows", "split by time"),
-    Fault("test_as_validation", "evaluation", "5.2.3", "test used as validation", "validation rows of their own"),
-    Fault("misread_score", "reading", "5.4", "a score read as a part of the rating", "read as a chance, and checked"),
+    Fault(
+        "misread_score", "reading", "5.4", "a score read as a part of the rating", "read as a probability, and checked"
+    ),
 )
-"""All faults; each mending assumes those before it."""
+"""All faults; each repair assumes those before it. The first seven stop the program: ``program.CRASHES``."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +57,12 @@ class Faults:
     """Which faults are in force: one switch each, all off by default. What each is: ``FAULTS``."""
 
     lengths: bool = False
+    missing: bool = False
     flat_convolution: bool = False
     strings: bool = False
+    narrow: bool = False
+    batch_axis: bool = False
+    served_features: bool = False
     single_score: bool = False
     stars: bool = False
     accuracy: bool = False
@@ -64,7 +75,6 @@ class Faults:
     review: bool = False
     nobody: bool = False
     row_split: bool = False
-    test_as_validation: bool = False
     misread_score: bool = False
 
     @classmethod
@@ -72,37 +82,38 @@ class Faults:
         """The listing as it stands."""
         return cls(**{field.name: True for field in fields(cls)})
 
-    def mended(self, *names: str) -> Self:
+    def repaired(self, *names: str) -> Self:
         """The same without the named faults."""
         return replace(self, **{name: False for name in names})
 
     def training(self) -> Self:
-        """The same without the faults that change nothing of what is learned."""
-        return self.mended(
-            "lengths",
-            "flat_convolution",
-            "strings",
-            "single_score",
-            "accuracy",
-            "rebuilt_network",
-            "test_as_validation",
-            "misread_score",
-        )
+        """The same without the faults that do not change what the audit's network learns."""
+        return self.repaired(*CRASHES, "single_score", "accuracy", "rebuilt_network", "misread_score")
 
 
 AS_IT_STANDS = "the listing as it stands"
 
 
-def mended_in_turn() -> dict[str, Faults]:
-    """Name -> what is left in force when that fault and all before it are mended; first the listing as it stands."""
+def repaired_in_turn() -> dict[str, Faults]:
+    """Name -> what is left in force when that fault and all before it are repaired; first the listing as it stands."""
     left = Faults.everything()
     steps = {AS_IT_STANDS: left}
     for fault in FAULTS:
-        left = left.mended(fault.name)
+        left = left.repaired(fault.name)
         steps[fault.name] = left
     return steps
 
 
+_BEFORE_PICTURES = repaired_in_turn()["float_indices"]
+ORDERS = {
+    "raw pictures, unscaled sounds": _BEFORE_PICTURES,
+    "picture features, unscaled": _BEFORE_PICTURES.repaired("raw_pictures"),
+    "raw pictures, scaled sounds": _BEFORE_PICTURES.repaired("raw_features"),
+    "picture features, scaled": _BEFORE_PICTURES.repaired("raw_pictures", "raw_features"),
+}
+"""One repair, ``raw_pictures``, made before and after ``raw_features``: two pairs of pipelines."""
+
+
 def one_at_a_time() -> dict[str, Faults]:
-    """Name -> that fault in force and all others mended."""
+    """Name -> that fault in force and all others repaired."""
     return {fault.name: Faults(**{fault.name: True}) for fault in FAULTS}

@@ -37,7 +37,7 @@ class Words:
 def as_indices(rows: np.ndarray) -> np.ndarray:
     """TF-IDF rows (n, V) -> (n, 2): what is left of them in an embedding, the share of zeros and of ones.
 
-    An embedding cuts a weight down to a whole number, and weights lie in [0, 1]. The mean over the V places of the
+    An embedding cuts a weight down to a whole number, and weights are in [0, 1]. The mean over the V places of the
     vectors looked up is then this row times the table of vectors.
     """
     whole = rows.astype(np.int32)
@@ -45,18 +45,18 @@ def as_indices(rows: np.ndarray) -> np.ndarray:
 
 
 def cut_rows(past: Interactions, rng: np.random.Generator) -> tuple[Interactions, ...]:
-    """Eight, one and one tenth of the rows, drawn without regard to time, person or item: train, validation, test."""
+    """Eight, one and one tenth of the rows, drawn without regard to time, user or item: train, validation, test."""
     order, size = rng.permutation(len(past)), len(past)
     return tuple(past.take(part) for part in np.split(order, [size * 8 // 10, size * 9 // 10]))
 
 
 def pair_by_position(rows: Interactions) -> Interactions:
-    """Row n of the ratings beside row n of the products, these repeated until they fit."""
+    """Row n of the ratings paired with row n of the products, these repeated until they fit."""
     return Interactions(rows.user, rows.row % rows.items, rows.rating, rows.timestamp, rows.row, rows.users, rows.items)
 
 
 class Inputs:
-    """A catalogue cut by time, and its features in every form that a fault asks for."""
+    """A catalogue split by time, and its features in every form that a fault asks for."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue

@@ -1,4 +1,4 @@
-"""The audit's network: small, so that it can be trained once for each fault."""
+"""The audit's network: small enough to be trained once for each fault."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -40,8 +40,8 @@ class AuditNetwork(keras.Model):
         self.items = len(next(iter(tables.values())))
         self.projections = {name: keras.layers.Dense(size, use_bias=False) for name in tables}
         self.liked = None if liked is None else ops.convert_to_tensor(liked)  # (U, I)
-        self.people = None if liked is None else keras.layers.Embedding(len(liked), size)
-        # A convolution is a product with what lies under its kernel; pictures do not change, so that is cut out once.
+        self.users = None if liked is None else keras.layers.Embedding(len(liked), size)
+        # A convolution is a product with the patch under its kernel. Pictures do not change: extract patches once.
         self.patches = None if pictures is None else ops.image.extract_patches(pictures, 3, strides=1)  # (I, h, w, 27)
         self.convolution = [keras.layers.Dense(8, "relu"), keras.layers.MaxPooling2D(2), keras.layers.Flatten()]
         self.convolution.append(keras.layers.Dense(size, use_bias=False))
@@ -63,10 +63,10 @@ class AuditNetwork(keras.Model):
     def taste(self, user: Any, items: Any, own: Any) -> Any:
         """p (B, d) of users (B,), from q (I, d); ``own`` (B, I) is 1 at the item asked about, which is left out."""
         assert self.liked is not None
-        assert self.people is not None
+        assert self.users is not None
         liked = ops.take(self.liked, user, axis=0) * (1 - own)  # (B, I)
         pooled = ops.matmul(liked, items) / ops.maximum(ops.sum(liked, axis=1, keepdims=True), 1.0)  # (B, d)
-        return self.people(user) + pooled  # (B, d)
+        return self.users(user) + pooled  # (B, d)
 
     def rate(self, p: Any, q: Any) -> Any:
         """R (B, 1) of pairs p, q (B, d); p is None without users."""
@@ -84,7 +84,7 @@ class AuditNetwork(keras.Model):
         return self.rate(p, q)
 
     def everything(self, users: int) -> np.ndarray:
-        """(U, I) float32: R of all pairs. Nobody has written a review of them yet."""
+        """(U, I) float32: R of all pairs, whose reviews do not exist yet."""
         items = self.project()  # (I, d)
         if self.liked is None:
             return np.repeat(ops.convert_to_numpy(self.rate(None, items)).T, users, axis=0)

@@ -10,6 +10,7 @@ from mmrec.audit import parts
 from mmrec.audit.faults import Faults
 from mmrec.audit.inputs import Inputs, cut_rows, pair_by_position
 from mmrec.audit.network import AuditNetwork
+from mmrec.audit.program import CRASHES, Program
 from mmrec.data.catalogue import LIKE_THRESHOLD, Catalogue, Interactions
 from mmrec.data.split import Split, by_time
 from mmrec.evaluation.metrics import auc
@@ -29,8 +30,8 @@ class Result:
     Attributes:
         auc, ndcg: AUC and NDCG@20 on the test rows of the split by time, at the epoch chosen on validation rows;
             NaN where the pipeline does not run.
-        reported: what the pipeline says of itself, by its own rows, texts and choice of epoch.
-        measure: the name of that figure, AUC or accuracy.
+        reported: what the pipeline says of itself, by its own rows and texts.
+        measure: the name of that metric, AUC or accuracy.
         error: what is raised, shortened; '' when it runs.
     """
 
@@ -48,14 +49,12 @@ class Fitted:
     Attributes:
         scores: (U, I) at the epoch chosen on validation rows.
         rows: the rows that the pipeline reports on.
-        row_scores: (E, n) their scores after each epoch.
-        epoch: the chosen one.
+        row_scores: (n,) their scores at that epoch.
     """
 
     scores: np.ndarray
     rows: Interactions
     row_scores: np.ndarray
-    epoch: int
 
 
 class Audit:
@@ -80,10 +79,12 @@ class Audit:
         self.inputs, self.seed = Inputs(catalogue), seed
         self.epochs, self.batch_size, self.learning_rate = epochs, batch_size, learning_rate
         self.compiled = compiled
-        # what a person rated before the test, trained on or not, is no candidate for a list: a split over rows
+        # items that a user rated before the test, trained on or not, are not candidates for a list: a split over rows
         # trains on some of it
         self.judge = replace(self.inputs.split, train=self.inputs.past)
         self._fitted: dict[Faults, Fitted] = {}
+        self.program = Program.of(catalogue, seed=seed)
+        self._errors: dict[tuple[str, ...], str] = {}
 
     def run(self, faults: Faults) -> Result:
         """Run the pipeline with these faults."""
@@ -93,13 +94,13 @@ class Audit:
         return Result(honest, ndcg, *self._report(faults, self.fitted(faults)))
 
     def error(self, faults: Faults) -> str:
-        """The error of the first part that does not run, shortened; '' when all run."""
-        catalogue = self.inputs.catalogue
-        if faults.lengths:
-            return parts.error_of(lambda: parts.cut_unequal(len(catalogue.interactions), len(catalogue.item_ids)))
-        if faults.flat_convolution:
-            return parts.error_of(parts.convolve_flat)
-        return parts.error_of(lambda: parts.feed_strings(catalogue.reviews[:32])) if faults.strings else ""
+        """The error of the first statement of the document's program that fails; '' when it runs to the last line."""
+        repaired = tuple(name for name in CRASHES if not getattr(faults, name))
+        if len(repaired) == len(CRASHES):
+            return ""
+        if repaired not in self._errors:
+            self._errors[repaired] = self.program.run(repaired).error
+        return self._errors[repaired]
 
     def rated(self, faults: Faults) -> Evaluation:
         """The honest test of the scores of a pipeline that runs: its AUC counts."""
@@ -120,20 +121,20 @@ class Audit:
         return self._fitted[faults]
 
     def test(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Scores, stars and likes of the honest test's rows, each (N,), by the fully mended pipeline."""
+        """Scores, stars and likes of the honest test's rows, each (N,), by the fully repaired pipeline."""
         rows = self.inputs.split.test["warm"]
         return self.fitted(Faults()).scores[rows.user, rows.item], rows.rating, rows.rating >= LIKE_THRESHOLD
 
     def chance(self) -> Result:
-        """Scores drawn at random: what a figure must beat."""
+        """Scores drawn at random: what a metric must beat."""
         drawn = np.random.default_rng(self.seed).random((self.inputs.past.users, self.inputs.past.items))
         summary = self._judge(drawn).summary
         return Result(summary["auc"], summary["ndcg@20"])
 
     def newcomers(self) -> dict[str, float]:
-        """Case -> AUC of the mended pipeline where a tenth of the items and of the people are never trained on.
+        """Case -> AUC of the repaired pipeline where a tenth of the items and of the users are never trained on.
 
-        No split over rows can tell this figure: it has every item and person on both sides.
+        A split over rows cannot give this number: it has every item and user on both sides.
         """
         split = by_time(self.inputs.catalogue.interactions, cold_items=0.1, cold_users=0.1, seed=self.seed)
         scores = _Scores(self._fit(Faults(), split).scores)
@@ -163,9 +164,8 @@ class Audit:
     def _report(self, faults: Faults, fitted: Fitted) -> tuple[float, str]:
         rows = fitted.rows
         if faults.accuracy:
-            return parts.keras_accuracy(fitted.row_scores[fitted.epoch], rows.rating), "accuracy"
-        after = [auc(scores, rows.rating >= LIKE_THRESHOLD) for scores in fitted.row_scores]
-        return (max(after) if faults.test_as_validation else after[fitted.epoch]), "AUC"
+            return parts.keras_accuracy(fitted.row_scores, rows.rating), "accuracy"
+        return auc(fitted.row_scores, rows.rating >= LIKE_THRESHOLD), "AUC"
 
     def _fit(self, faults: Faults, split: Split) -> Fitted:
         rng = np.random.default_rng(self.seed)
@@ -205,25 +205,24 @@ class Audit:
             callbacks=[watch],
         )
         network.set_weights(watch.best)
-        return Fitted(network.everything(train.users), test, np.stack(watch.scores), watch.epoch)
+        return Fitted(network.everything(train.users), test, watch.scores)
 
 
 class _Watch(keras.callbacks.Callback):
-    """After each epoch: scores of the rows reported on; the weights of the best epoch by AUC on validation rows."""
+    """Weights, and scores of the rows reported on, of the best epoch by AUC on validation rows."""
 
     def __init__(self, held: list[dict[str, np.ndarray]], likes: np.ndarray) -> None:
         super().__init__()
         self.held, self.likes = held, likes
-        self.scores: list[np.ndarray] = []
+        self.scores = np.zeros(0, np.float32)
         self.best: list[np.ndarray] = []
-        self.reached, self.epoch = -np.inf, 0
+        self.reached = -np.inf
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         validation, reported = (np.asarray(self.model(rows))[:, 0] for rows in self.held)
-        self.scores.append(reported)
         reached = auc(validation, self.likes)
         if not self.best or reached > self.reached:
-            self.reached, self.epoch, self.best = reached, epoch, self.model.get_weights()
+            self.reached, self.scores, self.best = reached, reported, self.model.get_weights()
 
 
 class _Scores(Recommender):

@@ -13,9 +13,9 @@ from mmrec.cache import code_hash, versions
 from mmrec.data.split import Split
 from mmrec.errors import InputError
 from mmrec.evaluation.cost import timed
-from mmrec.evaluation.draws import DrawnComparison
+from mmrec.evaluation.draws import DrawnComparison, as_run, from_run
 from mmrec.evaluation.layouts import Bundle
-from mmrec.evaluation.protocol import Evaluation, evaluate
+from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.record import commit
 from mmrec.evaluation.search import (
     CRITERION,
@@ -37,8 +37,6 @@ FOLDS = 10
 """Draws of new items and of new users: each is new in one of them."""
 NEW_BASELINES = ("content-popularity", "document-literal", "popularity")
 """Baselines that need no user; the first that was run is what the others are compared with on new items and users."""
-VERDICT_METRICS = ("recall@20", "ndcg@20")
-"""Kept of each user, for intervals and tests."""
 
 
 def choose_models(names: str, bundle: Bundle) -> list[str]:
@@ -230,19 +228,11 @@ def _run_folds(
                 errors.setdefault(name, f"fold {number}: {type(error).__name__}: {error}")
             bar.update()
     bar.close()
-    whole = {name: list(map(_evaluation, rows.values())) for name, rows in done.items() if len(rows) == folds}
+    whole = {name: list(map(from_run, rows.values())) for name, rows in done.items() if len(rows) == folds}
     base = next((name for name in NEW_BASELINES if name in whole), next(iter(whole), None))
     found |= {"folds": folds, "base": base, "errors": errors}
     found["models"] = DrawnComparison(whole).as_json(base) if base is not None else {}
     keep()
-
-
-def _evaluation(run: dict[str, Any]) -> Evaluation:
-    """A kept run of a fold as what was measured, without the rated pairs."""
-    summary = {name: float("nan") if value is None else value for name, value in run["test"].items()}
-    per_user = {metric: np.array(values) for metric, values in run["test_per_user"].items()}
-    none = np.zeros(0)
-    return Evaluation(summary, per_user, np.array(run["test_users"], np.int64), none.astype(int), none, none > 0)
 
 
 def _earlier(out: Path | None, plan: str) -> dict[str, Any] | None:
@@ -296,9 +286,7 @@ def _run(bundle: Bundle, name: str, fitted: Fitted, split: Split, refit: bool, m
 
 
 def _measured(model: Recommender, split: Split, mask: str = "all", case: str = "warm") -> dict[str, Any]:
-    test = evaluate(model, split, case, mask=mask)
-    per_user = {metric: np.round(test.per_user.get(metric, np.zeros(0)), 5).tolist() for metric in VERDICT_METRICS}
-    return {"test": test.summary, "test_users": test.users.tolist(), "test_per_user": per_user}
+    return as_run(evaluate(model, split, case, mask=mask))
 
 
 def _clean(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """Several models on the same users: means over seeds, intervals over users, and paired tests."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from mmrec.errors import InputError
 from mmrec.evaluation.protocol import Evaluation, evaluate
 from mmrec.evaluation.statistics import (
     at_floor,
-    auc_interval,
+    auc_of_runs,
     bootstrap_interval,
     format_p,
     holm,
@@ -39,15 +39,19 @@ class Comparison:
         return float(np.mean([run.summary[metric] for run in self.runs[model]]))
 
     def per_user(self, model: str, metric: str) -> np.ndarray:
-        """(n,) each user's value, averaged over the seeds."""
-        return np.mean([run.per_user[metric] for run in self.runs[model]], axis=0)
+        """(n,) each user's value, averaged over the runs that measured the user; in the order of the users."""
+        runs = self.runs[model]
+        users = np.unique(np.concatenate([run.users for run in runs]))
+        table = np.full((len(runs), len(users)), np.nan)
+        for row, run in zip(table, runs, strict=True):
+            row[np.searchsorted(users, run.users)] = run.per_user[metric]
+        return np.nanmean(table, axis=0)
 
     def interval(self, model: str, metric: str) -> Interval:
         """Mean with its 95% bootstrap interval over users; without one for what belongs to no user (coverage)."""
         runs, rng = self.runs[model], np.random.default_rng(self.seed)
         if metric == "auc":
-            scores = np.stack([run.rated_scores for run in runs])
-            return auc_interval(runs[0].rated_users, scores, runs[0].rated_likes, rng)
+            return auc_of_runs([(run.rated_users, run.rated_scores, run.rated_likes) for run in runs], rng)
         if metric not in runs[0].per_user:
             mean = self.mean(model, metric)
             return mean, float("nan"), float("nan")
@@ -134,6 +138,23 @@ def compare(
         seed: the first one; also that of the bootstrap and the permutations.
     """
     runs = {name: [evaluate(make(seed + at), split, case) for at in range(seeds)] for name, make in makers.items()}
+    return Comparison(runs, seed)
+
+
+def compare_orders(
+    makers: Mapping[str, Callable[[Split, int], Recommender]], splits: Sequence[Split], *, seed: int = 0
+) -> Comparison:
+    """Fit and measure each model once per split on the warm case: splits that differ in the order of ties in time.
+
+    Args:
+        makers: name -> function of a split and a seed that gives a model fitted on its training rows.
+        splits: ``by_time`` with several seeds; number n goes with seed ``seed + n``.
+        seed: the first one; also that of the bootstrap and the permutations.
+    """
+    runs = {
+        name: [evaluate(make(split, seed + at), split) for at, split in enumerate(splits)]
+        for name, make in makers.items()
+    }
     return Comparison(runs, seed)
 
 

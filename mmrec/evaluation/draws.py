@@ -27,6 +27,28 @@ Maker = Callable[[Split, int], Recommender]
 """Fits a model: the split of a draw and the number of the draw, which serves as seed."""
 
 
+KEPT_METRICS = ("recall@20", "ndcg@20")
+"""Kept of each user in a run, for intervals and tests."""
+
+
+def as_run(evaluation: Evaluation) -> dict[str, Any]:
+    """An evaluation as JSON: the summary, who was measured, and the metrics of each user; without the rated pairs."""
+    per_user = evaluation.per_user
+    return {
+        "test": evaluation.summary,
+        "test_users": evaluation.users.tolist(),
+        "test_per_user": {name: np.round(per_user.get(name, np.zeros(0)), 5).tolist() for name in KEPT_METRICS},
+    }
+
+
+def from_run(run: Mapping[str, Any]) -> Evaluation:
+    """What ``as_run`` kept, None for NaN."""
+    summary = {name: float("nan") if value is None else value for name, value in run["test"].items()}
+    per_user = {name: np.array(values) for name, values in run["test_per_user"].items()}
+    none = np.zeros(0)
+    return Evaluation(summary, per_user, np.array(run["test_users"], np.int64), none.astype(int), none, none > 0)
+
+
 @dataclass(frozen=True)
 class DrawnComparison:
     """Evaluations of several models on the same draws.
@@ -111,20 +133,84 @@ class DrawnComparison:
             rows[name] = cells
         return pd.DataFrame(rows).T.fillna("")
 
-    def as_json(self, base: str, metrics: Sequence[str] = ("ndcg@20", "recall@20")) -> dict[str, dict[str, Any]]:
-        """Model -> for each metric [mean, low, high] and the value per draw, and the test against the base."""
-        tests = self.against(base, [name for name in self.runs if name != base])
+    def as_json(
+        self, base: str, tested: Sequence[str] | None = None, metrics: Sequence[str] = ("ndcg@20", "recall@20")
+    ) -> dict[str, dict[str, Any]]:
+        """Model -> for each metric [mean, low, high], the values per draw, and the test against the base.
+
+        Args:
+            base: what the others are compared with.
+            tested: which are compared, the family of Holm's correction; all by default. With ten draws the least p is
+                2 / 1,024, so that nothing can be significant in a family of more than 25.
+            metrics: of each user.
+        """
+        tested = [name for name in tested or self.runs if name != base]
+        tests = self.against(base, tested)
         found: dict[str, dict[str, Any]] = {}
         for name in self.runs:
             found[name] = {metric: _rounded(self.interval(name, metric)) for metric in metrics}
             found[name]["per draw"] = _rounded(self.per_draw(name, "ndcg@20"))
             found[name]["auc per draw"] = _rounded(self.per_draw(name, "auc"))
-            if name != base:
-                row = tests.loc[f"{name} - {base}"].to_dict()
-                found[name]["against the base"] = {
-                    key: bool(value) if key == "at floor" else _rounded([value])[0] for key, value in row.items()
-                }
+            if name in tested:
+                found[name]["against the base"] = test_as_json(tests.loc[f"{name} - {base}"].to_dict())
         return found
+
+
+def recorded_table(found: Mapping[str, Any], rows: Sequence[str] = (), digits: int = 3) -> pd.DataFrame:
+    """``DrawnComparison.table`` of a record that ``as_json`` made.
+
+    Args:
+        found: with ``base`` and ``models``.
+        rows: models to show; all by default.
+        digits: after the point.
+    """
+    base, table = found["base"], {}
+    for name in rows or found["models"]:
+        kept = found["models"][name]
+        cells = {"NDCG@20": _shown(kept["ndcg@20"], digits)}
+        if test := kept.get("against the base"):
+            cells[f"minus {base}"] = _shown((test["difference"], test["low"], test["high"]), digits, sign="+")
+            cells["draws ahead"] = f"{test['ahead']:.0f} of {test['draws']:.0f}"
+            cells["p (Holm)"] = format_p(test["p (Holm)"], test["at floor"])
+        table[name] = cells
+    return pd.DataFrame(table).T.fillna("")
+
+
+def test_as_json(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """A row of ``DrawnComparison.against`` for a record."""
+    return {key: bool(value) if key == "at floor" else _rounded([value])[0] for key, value in row.items()}
+
+
+def recorded_tests(tests: Mapping[str, Mapping[str, Any]], digits: int = 3) -> pd.DataFrame:
+    """Differences between pairs of rows of a record, for a page: with interval, draws ahead and p.
+
+    Args:
+        tests: pair "first - second" -> what ``test_as_json`` made.
+        digits: after the point.
+    """
+    table = {}
+    for pair, test in tests.items():
+        first, second = pair.split(" - ")
+        named = second.removeprefix(f"{first}, ") if second.startswith(f"{first}, ") else second
+        table[first, named] = {
+            "difference in NDCG@20": _shown((test["difference"], test["low"], test["high"]), digits, sign="+"),
+            "draws ahead": f"{test['ahead']:.0f} of {test['draws']:.0f}",
+            "p (Holm)": format_p(test["p (Holm)"], test["at floor"]),
+        }
+    shown = pd.DataFrame(table).T
+    shown.index.names = ["model", "minus"]
+    return shown
+
+
+def sentence(pair: str, test: Mapping[str, Any], alpha: float = 0.05) -> str:
+    """A difference over draws in words: what it is, how sure, and whether it may be claimed."""
+    first, second = pair.split(" - ")
+    p = format_p(test["p (Holm)"], bool(test["at floor"]))
+    p = f"p {p}" if p.startswith("<") else f"p = {p}"
+    told = f"{test['difference']:+.3f} NDCG@20, ahead in {test['ahead']:.0f} of {test['draws']:.0f} draws, {p}"
+    if test["p (Holm)"] >= alpha:
+        return f"{first} and {second} do not differ significantly ({told})."
+    return f"{first} is {'better' if test['difference'] > 0 else 'worse'} than {second} ({told})."
 
 
 def compare_draws(

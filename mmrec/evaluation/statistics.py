@@ -5,7 +5,7 @@ References:
     Holm (1979), A simple sequentially rejective multiple test procedure, Scand. J. Statistics 6.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -51,27 +51,50 @@ def auc_interval(
     level: float = 0.95,
     draws: int = 2000,
 ) -> tuple[float, float, float]:
-    """AUC over all rated pairs, averaged over training runs, with its percentile bootstrap interval over users.
-
-    A drawn user brings all their pairs along, since pairs of one person are not independent.
+    """``auc_of_runs`` for runs that score the same pairs.
 
     Args:
         users: (N,) whose pair it is.
         scores: (S, N) of S training runs.
         likes: (N,) bool.
+        rng, level, draws: see ``auc_of_runs``.
+    """
+    return auc_of_runs([(users, run, likes) for run in scores], rng, level, draws)
+
+
+def auc_of_runs(
+    runs: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    rng: np.random.Generator,
+    level: float = 0.95,
+    draws: int = 2000,
+) -> tuple[float, float, float]:
+    """AUC over all rated pairs, averaged over runs, with its percentile bootstrap interval over users.
+
+    A drawn user brings all their pairs along, in every run, since pairs of one user are not independent.
+
+    Args:
+        runs: of each run the users (N,) whose pairs these are, the scores (N,) and the likes (N,) bool.
         rng: source of the draws.
         level: coverage of the interval.
         draws: bootstrap samples.
 
     Returns:
-        mean over the runs, lower and upper end; NaN where there are no likes or no dislikes.
+        mean over the runs, lower and upper end; NaN where a run has no likes or no dislikes.
     """
-    if not 0 < likes.sum() < len(likes):
+    if not all(0 < likes.sum() < len(likes) for _, _, likes in runs):
         return (float("nan"),) * 3
-    low, high = _drawn_groups(
-        users, lambda weight: np.mean([weighted_auc(run, likes, weight) for run in scores], axis=0), rng, level, draws
-    )
-    return float(np.mean([metrics.auc(run, likes) for run in scores])), float(low), float(high)
+    everyone = np.unique(np.concatenate([users for users, _, _ in runs]))
+    owners = [np.searchsorted(everyone, users) for users, _, _ in runs]
+
+    def mean_auc(times: np.ndarray) -> np.ndarray:
+        parts = [
+            weighted_auc(scores, likes, times[:, owner].astype(float))
+            for (_, scores, likes), owner in zip(runs, owners, strict=True)
+        ]
+        return np.mean(parts, axis=0)
+
+    low, high = _drawn_groups(everyone, mean_auc, rng, level, draws, widest=max(map(len, owners)))
+    return float(np.mean([metrics.auc(scores, likes) for _, scores, likes in runs])), low, high
 
 
 def weighted_auc(scores: np.ndarray, likes: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -137,7 +160,7 @@ def at_floor(p: float, draws: int = 10_000) -> bool:
 def format_p(p: float, floor: bool = False) -> str:
     """A p-value for a page: three significant digits; "<=" before one at the floor of its permutations."""
     shown = f"{p:.3f}" if p >= 0.01 else f"{p:.2g}"
-    return f"<= {shown}" if floor else shown
+    return f"<= {shown}" if floor and p < 1 else shown
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
@@ -186,11 +209,15 @@ def _drawn_groups(
     rng: np.random.Generator,
     level: float,
     draws: int,
+    widest: int = 0,
 ) -> tuple[float, float]:
-    """Percentile interval of ``of``, (D, N) weights of rows -> (D,), when whole groups are drawn with replacement."""
+    """Percentile interval of ``of``, (D, N) weights of rows -> (D,), when whole groups are drawn with replacement.
+
+    ``widest`` is the largest number of rows that ``of`` makes of its weights: it bounds how many are drawn at once.
+    """
     _, owner = np.unique(groups, return_inverse=True)  # (N,)
     many = owner.max() + 1
-    block, found = max(1, min(draws, 10**6 // len(owner))), []
+    block, found = max(1, min(draws, 10**6 // max(len(owner), widest))), []
     for at in range(0, draws, block):
         times = rng.multinomial(many, np.full(many, 1 / many), size=min(block, draws - at))  # (D, groups)
         found.append(of(times[:, owner].astype(float)))  # (D,)

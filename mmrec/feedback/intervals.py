@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
+from mmrec.errors import InputError
 from mmrec.feedback.audience import Audience
 from mmrec.feedback.belief import LinearBelief
 from mmrec.feedback.loop import run_loop
-from mmrec.feedback.offpolicy import ESTIMATORS, draw_logs, effective_size, softmax_policy
+from mmrec.feedback.offpolicy import ESTIMATORS, draw_logs, effective_size, exact_moments, softmax_policy
 from mmrec.feedback.policies import Chance, Popular
 
 
@@ -61,26 +62,38 @@ def measured_coverage(
         level: what the intervals promise.
 
     Returns:
-        ``truth``; ``largest weight`` and mean ``effective size``; and for each estimator ``bias``, ``deviation`` (of
-        the estimate over the logs), mean ``width``, and ``coverage`` with its own 95% interval (Wilson, 1927) as
-        [share, low, high].
+        ``truth``; ``largest weight`` and mean ``effective size``; and for each estimator ``exact bias`` (summed over
+        all users, items and answers; NaN for SNIPS, which has no such sum), ``bias`` over the drawn logs with its
+        ``standard error``, ``deviation`` (of the estimate over the logs), mean ``width``, ``coverage`` with its own
+        95% interval (Wilson, 1927) as [share, low, high], and ``undefined``, the number of logs without an estimate.
+        Those are left out of bias and deviation; their interval, [0, 1], counts.
+
+    Raises:
+        InputError: fewer than two logs, or an empty log.
     """
+    if logs < 2:
+        raise InputError("coverage and deviation need two logs or more")
     truth = float((target * chance).sum(axis=1).mean())
     log = draw_logs(logging, target, chance, predicted, (logs, showings), rng)
-    rows = {}
+    exact, rows = exact_moments(logging, target, chance, predicted), {}
     for name, estimator in ESTIMATORS.items():
         found = estimator(log, level)
         held = int(((found.low <= truth) & (truth <= found.high)).sum())
         own = binomtest(held, logs).proportion_ci(method="wilson")
+        values = found.value[~np.isnan(found.value)]
+        spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
         rows[name] = {
-            "bias": float(found.value.mean() - truth),
-            "deviation": float(found.value.std(ddof=1)),
+            "exact bias": exact[name][0] - truth if name in exact else float("nan"),
+            "bias": float(values.mean() - truth) if len(values) else float("nan"),
+            "standard error": spread / np.sqrt(max(len(values), 1)),
+            "deviation": spread,
+            "undefined": logs - len(values),
             "width": float((found.high - found.low).mean()),
             "coverage": [held / logs, float(own.low), float(own.high)],
         }
     return {
         "truth": truth,
-        "largest weight": float((target / logging).max()),
+        "largest weight": float((target[target > 0] / logging[target > 0]).max()),
         "effective size": float(effective_size(log).mean()),
         "estimators": rows,
     }

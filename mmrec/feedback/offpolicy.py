@@ -26,6 +26,11 @@ Unequal weights leave few showings to read S and $\rho$ from, so that the quanti
 degrees of freedom. Intervals of SNIPS and doubly robust lie in [0, 1], as values do; the latter is built around a
 normalised correction and need not hold the estimate itself.
 
+A log whose weights are all zero holds no item that the policy in question would show, so it says nothing of that
+policy. ``Estimate.unsupported`` marks such a log. IPS then is 0, SNIPS is undefined (NaN), and doubly robust is the
+mean of the prediction, as the direct method is. The interval of these three is [0, 1], all that a share can be.
+IPS and doubly robust stay unbiased over all logs because of these values: leaving such logs out would bias both.
+
 References:
     Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA 22.
     Satterthwaite (1946), An approximate distribution of estimates of variance components, Biometrics Bulletin 2.
@@ -64,46 +69,91 @@ class Log:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its interval, each with the leading shape of the log."""
+    """A value with its interval, each with the leading shape of the log.
+
+    Attributes:
+        value: (...); NaN only for SNIPS, and only where ``unsupported``.
+        low, high: (...), ends of the interval; 0 and 1 where the log says nothing.
+        unsupported: (...) bool, whether all weights of the log are zero and the estimate reads them. The direct method
+            reads no weights, so it is never marked.
+    """
 
     value: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    unsupported: np.ndarray
 
 
 def direct(log: Log, level: float = 0.95) -> Estimate:
     """The prediction, believed. Its interval knows of the persons drawn and not of the prediction's fault."""
-    value, n = log.planned.mean(axis=-1), log.planned.shape[-1]
+    n = _showings(log)
+    value, unmarked = log.planned.mean(axis=-1), np.zeros(log.planned.shape[:-1], bool)
+    if n == 1:  # one showing has no spread to read an error from
+        return Estimate(value, np.zeros_like(value), np.ones_like(value), unmarked)
     reach = norm.ppf((1 + level) / 2) * log.planned.std(axis=-1, ddof=1) / np.sqrt(n)
-    return Estimate(value, value - reach, value + reach)
+    return Estimate(value, value - reach, value + reach, unmarked)
 
 
 def ips(log: Log, level: float = 0.95) -> Estimate:
     """Inverse propensity scores: the mean of w r."""
-    w, r, n = log.weight, log.answer, log.weight.shape[-1]
-    value, even, squared = (w * r).mean(axis=-1), _under(w, r), _under(w**2, r)  # (...)
+    n = _showings(log)
+    w, r = _relative(log.weight), log.answer
+    value, even, squared = (log.weight * r).mean(axis=-1), _under(w, r), _under(w**2, r)  # (...)
     square = log.square.mean(axis=-1)
     wander = _pull(w**2, r, squared) - _pull(w, r, even)  # (..., n), of the moved share
     band = _quantile(wander * square[..., None], square * squared - value**2, level) / n
     # (value - v)^2 = band (square (squared - even + v) - v^2), or a v^2 - 2 b v + c = 0
     a, b, c = 1 + band, value + band * square / 2, value**2 - band * square * (squared - even)
     reach = np.sqrt(np.maximum(b**2 - a * c, 0))
-    return Estimate(value, (b - reach) / a, (b + reach) / a)
+    return _marked(log, value, (b - reach) / a, (b + reach) / a)
 
 
 def snips(log: Log, level: float = 0.95) -> Estimate:
-    """Self-normalised IPS: the mean of the answers, weighted by w."""
-    nothing = np.zeros_like(log.answer)
-    return _around(_under(log.weight, log.answer), log, nothing, level)
+    """Self-normalised IPS: the mean of the answers, weighted by w; NaN where all weights are zero."""
+    _showings(log)
+    value = np.where(_unsupported(log), np.nan, _under(_relative(log.weight), log.answer))
+    return _around(value, log, np.zeros_like(log.answer), level)
 
 
 def doubly_robust(log: Log, level: float = 0.95) -> Estimate:
     """The prediction, corrected by what the log says of its errors."""
+    _showings(log)
     value = (log.planned + log.weight * (log.answer - log.predicted)).mean(axis=-1)
     return _around(value, log, log.predicted - log.planned, level)
 
 
 ESTIMATORS = {"direct": direct, "IPS": ips, "SNIPS": snips, "doubly robust": doubly_robust}
+
+
+def _showings(log: Log) -> int:
+    """n, the length of the logs.
+
+    Raises:
+        InputError: the log is empty.
+    """
+    if not log.weight.shape[-1]:
+        raise InputError("the log holds no showing, so no policy can be estimated from it")
+    return log.weight.shape[-1]
+
+
+def _unsupported(log: Log) -> np.ndarray:
+    """(...) bool: logs whose weights are all zero."""
+    return ~(log.weight > 0).any(axis=-1)
+
+
+def _relative(weight: np.ndarray) -> np.ndarray:
+    """(..., n): weights divided by the largest of their log, so that squares of tiny ones stay above 0.
+
+    Ones in a log of zeros: its sums then divide, and ``_marked`` puts the interval [0, 1] there.
+    """
+    largest = weight.max(axis=-1, keepdims=True)
+    return np.where(largest > 0, weight / np.where(largest > 0, largest, 1), 1.0)
+
+
+def _marked(log: Log, value: np.ndarray, low: np.ndarray, high: np.ndarray) -> Estimate:
+    """The estimate, with [0, 1] as the interval of each log whose weights are all zero."""
+    nothing = _unsupported(log)
+    return Estimate(value, np.where(nothing, 0.0, low), np.where(nothing, 1.0, high), nothing)
 
 
 def _under(weight: np.ndarray, of: np.ndarray) -> np.ndarray:
@@ -126,8 +176,9 @@ def _quantile(wander: np.ndarray, variance: np.ndarray, level: float) -> np.ndar
 
 def _around(value: np.ndarray, log: Log, shift: np.ndarray, level: float) -> Estimate:
     """The interval of SNIPS and doubly robust; its lower end is the upper one of dislikes."""
-    low = 1 - _upper_end(log.weight, 1 - log.answer, -shift, level)
-    return Estimate(value, low, _upper_end(log.weight, log.answer, shift, level))
+    w = _relative(log.weight)
+    low, high = 1 - _upper_end(w, 1 - log.answer, -shift, level), _upper_end(w, log.answer, shift, level)
+    return _marked(log, value, low, high)
 
 
 def _upper_end(w: np.ndarray, r: np.ndarray, g: np.ndarray, level: float) -> np.ndarray:
@@ -151,8 +202,45 @@ def _upper_end(w: np.ndarray, r: np.ndarray, g: np.ndarray, level: float) -> np.
 
 
 def effective_size(log: Log) -> np.ndarray:
-    """(...): showings that would say as much if all weighed the same, (sum w)^2 / sum w^2 (Kish, 1965)."""
-    return log.weight.sum(axis=-1) ** 2 / (log.weight**2).sum(axis=-1)
+    """(...): showings that would say as much if all weighed the same, (sum w)^2 / sum w^2 (Kish, 1965).
+
+    0 where all weights are zero.
+    """
+    w = _relative(log.weight)
+    return np.where(_unsupported(log), 0.0, w.sum(axis=-1) ** 2 / (w**2).sum(axis=-1))
+
+
+def exact_moments(
+    logging: np.ndarray, target: np.ndarray, chance: np.ndarray, predicted: np.ndarray
+) -> dict[str, tuple[float, float]]:
+    """Expectation and deviation of one showing's term, by summing over all users, items and answers.
+
+    IPS, doubly robust and the direct method are means of such terms over n showings drawn alike. Their expectation
+    therefore is the term's, whatever n is, and their deviation the term's over sqrt(n). No log is drawn. SNIPS is a
+    ratio and has no such sum.
+
+    Args:
+        logging, target: (U, I), probabilities of showing each item; ``logging`` is above 0 wherever ``target`` is.
+        chance: (U, I), probability of a like.
+        predicted: (U, I), predicted answers, not learned from the log.
+
+    Returns:
+        estimator -> (expectation, deviation).
+    """
+    ratio = np.divide(target, logging, out=np.zeros_like(target), where=logging > 0)  # (U, I), w
+    shown = logging / len(logging)  # (U, I), probability that a showing is this pair
+    planned = np.broadcast_to((target * predicted).sum(axis=1, keepdims=True), ratio.shape)  # (U, I)
+    terms = {  # (after a like, after none), each (U, I)
+        "direct": (planned, planned),
+        "IPS": (ratio, np.zeros_like(ratio)),
+        "doubly robust": (planned + ratio * (1 - predicted), planned - ratio * predicted),
+    }
+    found = {}
+    for name, (like, none) in terms.items():
+        mean = float((shown * (chance * like + (1 - chance) * none)).sum())
+        variance = (shown * (chance * (like - mean) ** 2 + (1 - chance) * (none - mean) ** 2)).sum()
+        found[name] = mean, float(np.sqrt(variance))
+    return found
 
 
 def softmax_policy(scores: np.ndarray, temperature: float, floor: float = 0.0) -> np.ndarray:

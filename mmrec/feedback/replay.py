@@ -49,25 +49,28 @@ class Replay:
         return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def cut_in_time(rows: Interactions, start: float, chunks: int) -> list[np.ndarray]:
+def cut_in_time(rows: Interactions, start: float, chunks: int, seed: int = 0) -> list[np.ndarray]:
     """Row positions of the beginning and of each chunk after it, in the order of time.
 
     Args:
         rows: all ratings.
         start: share of the rows that comes before the first chunk.
         chunks: number of parts of the rest, of as equal size as can be.
+        seed: of the order of ratings with the same time, which the file does not tell.
 
     Raises:
         InputError: ``start`` is not between 0 and 1, or there are more chunks than rows.
     """
-    order = np.lexsort((np.arange(len(rows)), rows.timestamp))
+    order = np.lexsort((np.random.default_rng(seed).random(len(rows)), rows.timestamp))
     first = round(start * len(rows))
     if not 0 < first < len(rows) or not 0 < chunks <= len(rows) - first:
         raise InputError(f"{len(rows)} ratings cannot be cut at {start} and then into {chunks} chunks")
     return [order[:first], *np.array_split(order[first:], chunks)]
 
 
-def replay(rows: Interactions, model: Recommender, learn: Learner, *, start: float = 0.5, chunks: int = 20) -> Replay:
+def replay(
+    rows: Interactions, model: Recommender, learn: Learner, *, start: float = 0.5, chunks: int = 20, seed: int = 0
+) -> Replay:
     """Measure a model on each chunk before it may learn from it; candidates are what a user has not rated before.
 
     Args:
@@ -76,8 +79,9 @@ def replay(rows: Interactions, model: Recommender, learn: Learner, *, start: flo
         learn: what happens between chunks: ``stand_still``, ``listen`` or ``refit``.
         start: share of the rows that comes before the first chunk.
         chunks: number of parts of the rest.
+        seed: of the order of ratings with the same time.
     """
-    parts = cut_in_time(rows, start, chunks)
+    parts = cut_in_time(rows, start, chunks, seed)
     nothing = rows.take(np.zeros(0, np.int64))
     warm = np.zeros(rows.items, bool), np.zeros(rows.users, bool)
     found, seconds = [], []

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
+from mmrec.errors import InputError
 from mmrec.evaluation.statistics import bootstrap_interval, holm, paired_test
 from mmrec.feedback.audience import Audience
 from mmrec.feedback.loop import Trace, run_loop
@@ -76,6 +77,60 @@ class PolicyStudy:
             for other, (gap, p) in found.items()
         }
         return pd.DataFrame(rows).T
+
+
+FLIPPED_ALL = 14
+"""So many draws have all their sign flips tried; more would be too many."""
+
+
+def compare_over_draws(found: Mapping[str, np.ndarray], base: str) -> pd.DataFrame:
+    """Differences from one method, tested over independent draws (catalogues, users, answers and seeds all new).
+
+    The test flips signs, all 2^n of them, so that no p-value can be below 2 / 2^n.
+
+    Args:
+        found: method -> (n,) one value a draw, the draws in the same order.
+        base: the method to compare the others with.
+
+    Returns:
+        A row for each other method: mean ``difference`` with its 95% interval over draws (Student's t), ``below`` (in
+        how many draws the difference is negative), ``draws``, ``p``, ``p (Holm)`` and ``p at floor``.
+
+    Raises:
+        InputError: fewer than two draws, or more than ``FLIPPED_ALL``.
+    """
+    draws = len(found[base])
+    if not 2 <= draws <= FLIPPED_ALL:
+        raise InputError(f"a test over {draws} draws: give between 2 and {FLIPPED_ALL}")
+    signs = 1 - 2 * ((np.arange(2**draws)[:, None] >> np.arange(draws)) & 1)  # (2^n, n)
+    rows = {}
+    for name, values in found.items():
+        if name != base:
+            gaps = np.asarray(values) - np.asarray(found[base])  # (n,)
+            mean, low, high = seed_interval(gaps)
+            p = float((np.abs((signs * gaps).mean(axis=1)) >= abs(mean) - 1e-12).mean())
+            rows[f"{name} - {base}"] = {
+                "difference": mean,
+                "low": low,
+                "high": high,
+                "below": int((gaps < 0).sum()),
+                "draws": draws,
+                "p": p,
+                "p at floor": p <= 2 / 2**draws,
+            }
+    adjusted = holm({name: float(row["p"]) for name, row in rows.items()})
+    return pd.DataFrame({name: {**row, "p (Holm)": adjusted[name]} for name, row in rows.items()}).T
+
+
+def told_p(p: float, adjusted: float, floor: float = 1 / 10_001) -> str:
+    """An adjusted p-value in words: with "<=" where the p-value before adjusting is the least that flips can give.
+
+    Args:
+        p: before Holm's correction.
+        adjusted: after it.
+        floor: the least p-value that the test can give; that of ``paired_test`` by default.
+    """
+    return f"p {'<=' if p <= floor * 1.001 else '='} {adjusted:.2g}"
 
 
 def compare_policies(

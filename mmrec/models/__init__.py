@@ -20,6 +20,7 @@ REGISTRY = {
     "content": "mmrec.models.profile:ContentProfile",
     "ease-features": "mmrec.models.ease:FeatureEASE",
     "graph-filter-features": "mmrec.models.graph_filter:FeatureGraphFilter",
+    "popularity-and-taste": "mmrec.models.popularity_and_taste:PopularityAndTaste",
     "document-literal": "mmrec.models.document:LiteralReading",
     "document-user": "mmrec.models.document:UserReading",
     "fusion": "mmrec.models.fusion:FusionRecommender",

@@ -2,8 +2,8 @@
 
 The **literal reading** scores an item from its own text, picture and sound alone. No taste enters, so
 every user gets the same list. The **reading with the user** adds the user to F_concat in two ways: as a
-profile, which pools the texts, pictures and sounds of the liked items as formula (1) pools texts, and as an
-embedding. Both are trained alike. They differ in the user and in a_i, the item's popularity, which only the
+profile and as an embedding. The profile pools the texts, pictures and sounds of the liked items, as formula (1)
+pools texts. Both readings are trained alike. They differ in the user and in a_i, the item's popularity, which only the
 reading with the user gets.
 
 Chapters: ``notebooks/06-scorer.ipynb`` (training) and ``notebooks/08-lists.ipynb`` (use).

@@ -118,7 +118,7 @@ class FusionRecommender(Recommender):
         fix_chance(options["seed"])
         self.preprocessor = Preprocessor.fit(features, train)
         self.axes: dict[str, np.ndarray] = {}
-        tables, present = self._inputs(features)
+        tables, present = self._content(features)
         self.known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
         for name, table in tables.items():
             if count := options["components"][MODALITIES.index(name)]:
@@ -149,8 +149,9 @@ class FusionRecommender(Recommender):
         )
         averaging = {"use_ema": True, "ema_momentum": options["averaging"]} if options["averaging"] else {}
         trainer.compile(optimizer=keras.optimizers.Adam(options["learning_rate"], **averaging), jit_compile=False)
-        batches = TasteBatches(
-            *self._ratings(train),
+        batches = self._batches(
+            train,
+            features,
             like=0.5 if implicit else LIKE_THRESHOLD,
             batch_size=options["batch_size"],
             rng=np.random.default_rng(options["seed"]),
@@ -181,7 +182,15 @@ class FusionRecommender(Recommender):
         other._read(features)
         return other
 
+    def _batches(self, train: Interactions, features: Features, **options: Any) -> TasteBatches:
+        """What the network is asked in training."""
+        return TasteBatches(*self._ratings(train), **options)
+
     def _inputs(self, features: Features) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """What the network reads of the items; ``ReviewFusion`` adds reviews."""
+        return self._content(features)
+
+    def _content(self, features: Features) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Tables (I, d_m) and which are present, (I, m), of the modalities learned from, in the canonical order."""
         made = self.preprocessor.tables(features, self.settings["scale"])
         tables = {name: made[name] for name in MODALITIES if name in made}  # each (I, d_m)
@@ -199,9 +208,13 @@ class FusionRecommender(Recommender):
         scaled = (stars - self.centre[0]) / self.centre[1]  # as training ratings lay, whatever newer ones are
         return csr_matrix((stars, at), shape), csr_matrix((scaled.astype(np.float32), at), shape)
 
+    def _sizes(self) -> dict[str, int]:
+        """Modality -> width of its table."""
+        return self.preprocessor.sizes | {name: axes.shape[1] for name, axes in self.axes.items()}
+
     def _build(self, items: int) -> None:
         named = ("fusion", "embedding_size", "units", "hidden_units", "dropout", "l2", "absent", "identity")
-        sizes = self.preprocessor.sizes | {name: axes.shape[1] for name, axes in self.axes.items()}
+        sizes = self._sizes()
         self.network = TasteNetwork(
             sizes={name: sizes[name] for name in MODALITIES if name in sizes},
             items=items,

@@ -58,7 +58,8 @@ class TasteTrainer(keras.Model):
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
         """What ``TasteBatches`` gives -> the loss."""
-        present, known = self.present, self.known
+        present, known = inputs.get("present", self.present), self.known  # a batch may bring tables of its own
+        tables = {**self.constants, **inputs.get("tables", {})}
         if training:
             shape = ops.shape(present)
             stay = keras.random.uniform(shape, seed=self.chance) >= self.modality_dropout  # (I, m)
@@ -67,7 +68,7 @@ class TasteTrainer(keras.Model):
             present = present * ops.cast(ops.logical_or(stay, last), "float32")  # (I, m)
             own = keras.random.uniform(ops.shape(known), seed=self.chance) >= self.identity_dropout  # (I, 1)
             known = known * ops.cast(own, "float32")  # (I, 1)
-        z, q, b, auxiliary = self.network.items(self.constants, present, self.place, known)
+        z, q, b, auxiliary = self.network.items(tables, present, self.place, known)
         p = self.network.people(inputs["rated"], inputs["met"], z, training=training)  # (2, P, T d)
 
         every = q[None] if auxiliary is None else ops.concatenate([q[None], auxiliary], axis=0)  # (1 + m, I, d)

@@ -18,10 +18,10 @@ USERS_AT_ONCE = 1024
 class DocumentNetwork(keras.Model):
     """F_concat -> F_fusion -> R, with or without a user.
 
-    An item's modalities are projected to q_i = W_X X_i + W_O O_i + W_M M_i + W_h h_i: one matrix per modality, and
-    one for h_i in {0, 1}^3, which marks the modalities that the item has. A user's profile goes through the same
-    W_X, W_O and W_M, without the h term: p_u = W_X X_u + W_O O_u + W_M M_u + e_u. See ``document.UserReading`` for
-    all symbols.
+    An item's modalities are projected to q_i = W_X X_i + W_O O_i + W_M M_i + W_h h_i. Each modality has its own
+    matrix, and so has h_i in {0, 1}^3, which marks the modalities that the item has. A user's profile goes
+    through the same W_X, W_O and W_M, without the h term: p_u = W_X X_u + W_O O_u + W_M M_u + e_u. All symbols:
+    ``document.UserReading``.
 
     Args:
         sizes: modality -> width of its block.
@@ -108,7 +108,7 @@ class DocumentNetwork(keras.Model):
         return ops.convert_to_numpy(self.project(tables, ops.convert_to_tensor(present, "float32"))[0])
 
     def project_users(self, train: Interactions, tables: Mapping[str, np.ndarray], present: np.ndarray) -> np.ndarray:
-        """(U, d) float32: p for all users; who has no training row gets the mean embedding.
+        """(U, d) float32: p for all users; users without a training row get the mean embedding.
 
         Args:
             train: training rows.

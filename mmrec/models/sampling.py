@@ -7,9 +7,9 @@ from mmrec.data.catalogue import LIKE_THRESHOLD, Interactions
 
 
 class UnratedItems:
-    """For each user the items without a training row of that user, among those that some user has a training row for.
+    """For each user the known items without a training row of that user; known items have a row of some user.
 
-    A user who has a row for every one of these items has none left; for such a user all of them count as unrated.
+    Where a user has rated all known items, none is left, and all of them count as unrated.
 
     Args:
         train: training rows.

@@ -130,8 +130,8 @@ class BPR(DotProduct):
     """s_ui = b_i + p_u . q_i, learned from pairs of a liked and a drawn item; see ``PairwiseFactors``.
 
     A batch holds some people with all their likes, and one draw of items serves all of them, so that a like meets many
-    items at the price of one product of matrices. The draw may include items that a user has rated. A user without a training like is the average user; an item without
-    a training row has q = 0 and the least bias.
+    items at the price of one product of matrices. The draw may include items that a user has rated. A user without a
+    training like is the average user; an item without a training row has q = 0 and the least bias.
 
     Args:
         embedding_size: d.

@@ -46,7 +46,7 @@ def simulate(
         folder: where to; must not exist or be empty, or hold a simulated catalogue with ``force``.
         scenario: one of ``SCENARIOS``.
         items, users, ratings: sizes.
-        seed: of all chance.
+        seed: of all randomness; two scenarios of one seed share nothing.
         progress: show a bar.
         force: replace an earlier simulated catalogue.
 
@@ -64,10 +64,10 @@ def simulate(
     if folder.exists() and any(folder.iterdir()) and not (force and (folder / "truth.npz").is_file()):
         raise InputError(f"{folder} is not empty: choose another folder, or --force to replace a simulated catalogue")
     plan = SCENARIOS[scenario]
-    factor_seed, taste_seed, rating_seed, item_seed, review_seed, *person_seeds = np.random.SeedSequence(seed).spawn(7)
+    factor_seed, taste_seed, rating_seed, item_seed, review_seed, *person_seeds = plan.stream(seed).spawn(7)
     factors = draw_items(plan, items, np.random.default_rng(factor_seed))
     truth = draw_truth(plan, factors, users, np.random.default_rng(taste_seed))
-    drawn, truth = draw_ratings(truth, ratings, np.random.default_rng(rating_seed))
+    drawn, truth = draw_ratings(truth, ratings, np.random.default_rng(rating_seed), plan.process.activity)
 
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)

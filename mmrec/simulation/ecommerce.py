@@ -1,8 +1,12 @@
-"""A shop: products with reviews, pictures and the sound of their advertisement (the case of section 4.3)."""
+"""A shop: products with reviews, pictures and the sound of their advertisement (the case of section 4.3).
+
+The shop has a truth of its own: what counts, how tastes move, which products are met, and how much users rate differ
+from the films, and its random stream is another one.
+"""
 
 from collections.abc import Mapping
 
-from mmrec.simulation.factors import Scenario, Words, seven_factors
+from mmrec.simulation.factors import Process, Scenario, Words, seven_factors
 
 _KINDS: Mapping[str, Words] = {
     "headphones": {
@@ -43,9 +47,15 @@ _LOOKS: Mapping[str, Words] = {
     "high": {"en": ("cheerful", "bright", "playful", "colourful"), "zh": ("活泼", "明快", "俏皮", "缤纷")},
 }
 
+_SHARES = {"genre": 0.28, "mood": 0.16, "energy": 0.1, "setting": 0.18, "style": 0.12, "spirit": 0.06, "craft": 0.1}
+"""The use of a product counts for more than the setting of a film, its kind for less than a film's genre."""
+_DRIFT = {"genre": 0.4, "setting": 0.4}
+"""Shoppers come to need other kinds of products for other uses; the look that they like stays."""
+
 ECOMMERCE = Scenario(
     name="ecommerce",
-    factors=seven_factors(_KINDS, _USES),
+    factors=seven_factors(_KINDS, _USES, _SHARES, _DRIFT),
+    process=Process(types=8, type_share=0.8, quality_pull=0.5, tail=0.4, promoted=0.1, boost=1.2, activity=1.0),
     words={"genre": _KINDS, "setting": _USES, "mood": _LOOKS},
     openings={
         "en": (

@@ -32,8 +32,14 @@ class Ratings:
     preference: np.ndarray
 
 
-def draw_ratings(truth: Truth, total: int, rng: np.random.Generator) -> tuple[Ratings, Truth]:
+def draw_ratings(truth: Truth, total: int, rng: np.random.Generator, activity: float = 0.7) -> tuple[Ratings, Truth]:
     """Draw ratings, and complete the truth with the threshold of a like and each person's last time.
+
+    Args:
+        truth: items, tastes and popularity.
+        total: number of ratings.
+        rng: source of all randomness.
+        activity: standard deviation of the log of the number of ratings per user.
 
     Raises:
         InputError: more or fewer ratings than people and items allow.
@@ -44,7 +50,7 @@ def draw_ratings(truth: Truth, total: int, rng: np.random.Generator) -> tuple[Ra
             f"{total} ratings do not fit {users} users and {items} items: "
             f"choose from {LEAST * users} to {users * items // 2}"
         )
-    amount = _amounts(users, total, items, rng)  # (U,)
+    amount = _amounts(users, total, items, activity, rng)  # (U,)
     user = np.repeat(np.arange(users), amount)
     begin = rng.uniform(0, 0.5, users)
     length = rng.uniform(0.3, 0.5, users)
@@ -68,9 +74,9 @@ def draw_ratings(truth: Truth, total: int, rng: np.random.Generator) -> tuple[Ra
     return ratings, replace(truth, threshold=threshold, until=begin + length)
 
 
-def _amounts(users: int, total: int, items: int, rng: np.random.Generator) -> np.ndarray:
-    """(U,) ratings a person: a few are busy; they sum to ``total``."""
-    wanted = rng.lognormal(0, 0.7, users)
+def _amounts(users: int, total: int, items: int, activity: float, rng: np.random.Generator) -> np.ndarray:
+    """(U,) ratings per user: a few are busy; they sum to ``total``."""
+    wanted = rng.lognormal(0, activity, users)
     free = total - LEAST * users
     amount = LEAST + np.floor(free * wanted / wanted.sum()).astype(int)
     amount = np.minimum(amount, items // 2)

@@ -7,14 +7,10 @@ from typing import Self
 import numpy as np
 
 from mmrec.files import atomic_write
-from mmrec.simulation.factors import Scenario
+from mmrec.simulation.factors import Process, Scenario
 
 SPREAD = 2.3
 """Deviation of preference in units of the noise: sets how much of a rating is luck."""
-TYPES = 6
-"""People come in this many kinds; who is of a kind has similar tastes."""
-KIND_SHARE = 0.9
-"""Part of the variance of tastes between kinds; the rest is personal."""
 EXPOSURE = 0.6
 """How much people choose what they will like: exponent of preference in the chance of a rating."""
 CUTS = (-2.8, -1.4, 0.0, 1.5)
@@ -99,9 +95,10 @@ def draw_items(scenario: Scenario, items: int, rng: np.random.Generator) -> Item
 
 
 def draw_truth(scenario: Scenario, factors: ItemFactors, users: int, rng: np.random.Generator) -> Truth:
-    """Tastes for the factors, with kinds of people, drift, and popularity with a long tail."""
+    """Tastes for the factors, with user types, drift, and popularity with a long tail (see ``Process``)."""
     blocks, starts, ends, visible = [], [], [], []
-    kind = rng.integers(0, TYPES, users)
+    process = scenario.process
+    kind = rng.integers(0, process.types, users)
     for factor in scenario.factors:
         width = factor.columns
         columns = factors.levels.get(factor.name)
@@ -110,8 +107,8 @@ def draw_truth(scenario: Scenario, factors: ItemFactors, users: int, rng: np.ran
             start = np.ones((users, 1))  # everybody likes good work
             end = start
         else:
-            start = _tastes(kind, width, rng)
-            fresh = _tastes(rng.permutation(kind), width, rng)
+            start = _tastes(kind, width, process, rng)
+            fresh = _tastes(rng.permutation(kind), width, process, rng)
             end = np.sqrt(1 - factor.drift**2) * start + factor.drift * fresh
         contribution = start @ block.T  # (U, I)
         scale = SPREAD * np.sqrt(factor.share) / contribution.std()
@@ -121,7 +118,9 @@ def draw_truth(scenario: Scenario, factors: ItemFactors, users: int, rng: np.ran
         visible.append(np.repeat([[name in factor.seen_in] for name in ("text", "image", "audio")], width, axis=1))
     values = np.concatenate(blocks, axis=1)
     craft = factors.scales["craft"][:, 0]
-    popularity = 0.3 * craft + rng.gumbel(0, 0.5, len(values))
+    popularity = process.quality_pull * craft + rng.gumbel(0, process.tail, len(values))
+    if process.promoted:
+        popularity += process.boost * (rng.random(len(values)) < process.promoted)
     return Truth(
         items=values,
         start=np.concatenate(starts, axis=1),
@@ -134,7 +133,7 @@ def draw_truth(scenario: Scenario, factors: ItemFactors, users: int, rng: np.ran
     )
 
 
-def _tastes(kind: np.ndarray, width: int, rng: np.random.Generator) -> np.ndarray:
-    """(U, width): what a person's kind likes, and what the person alone likes."""
-    shared = rng.normal(0, np.sqrt(KIND_SHARE), (TYPES, width))[kind]
-    return shared + rng.normal(0, np.sqrt(1 - KIND_SHARE), (len(kind), width))
+def _tastes(kind: np.ndarray, width: int, process: Process, rng: np.random.Generator) -> np.ndarray:
+    """(U, width): the taste of a user's type, and what the user alone likes."""
+    shared = rng.normal(0, np.sqrt(process.type_share), (process.types, width))[kind]
+    return shared + rng.normal(0, np.sqrt(1 - process.type_share), (len(kind), width))

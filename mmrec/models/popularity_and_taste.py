@@ -1,0 +1,255 @@
+"""New items: popularity predicted from content, plus each user's taste predicted from content.
+
+The list of a user is mostly the list of popular items, so that a model of new items needs a good forecast of
+popularity first. The personal part then only has to say how this user differs from the average user. Both parts map
+content to what collaborative filtering knows of a rated item, and both are ridge regressions in closed form. All
+their settings are chosen by treating each training item as new (leave one out), never on new items.
+
+References:
+    Gantner, Drumond, Freudenthaler, Rendle and Schmidt-Thieme (2010), Learning attribute-to-feature mappings for
+    cold-start recommendations, ICDM.
+    McFadden (1974), Conditional logit analysis of qualitative choice behavior.
+"""
+
+from typing import Self
+
+import numpy as np
+from scipy.linalg import eigh
+from scipy.sparse import csr_matrix
+
+from mmrec.data.catalogue import Interactions
+from mmrec.features.table import Features
+from mmrec.models.base import Recommender
+from mmrec.models.preprocessing import Preprocessor
+
+PENALTIES = np.logspace(-1, 3, 17)
+"""Values of l2 compared for popularity; every fourth of them for taste."""
+SHARES = (1.0, 0.3, 0.1)
+"""Weights of a modality that are compared."""
+LEARNED = ("known", "root", "total", "mean", "intercept", "weights", "alpha", "map", "popularity", "alike")
+
+
+class PopularityAndTaste(Recommender):
+    r"""r_ui = a_i + alpha t_ui: predicted log popularity plus predicted taste, whose mean over the users is 0.
+
+    With L (U, I) the training likes, n_u and n_i its sums and N its total, R_ui = (L_ui - n_u n_i / N) / sqrt(n_u n_i)
+    says how far a user likes an item more than both popularities predict, and W = R'R (I, I) which items have the same
+    users. For an item with training rows a_i = log(1 + n_i) and t_ui = (R_u - mean R) . W_i. For a new item a_i and
+    W_i are predicted from its features x_i (F,) by two ridge regressions on the items with training rows:
+    a_i = mean + x_i . w and W_i = x_i M.
+
+    Each modality has its own weight in x. These weights and l2 of w minimise the leave-one-out squared error of a_i.
+    l2 of M and alpha maximise the conditional likelihood of the training likes, exp(beta a_i + gamma t_ui) normalised
+    over the items with training rows, every user with equal weight. There alpha is gamma / beta, and each item is
+    predicted as if it were new: from the other items, and from profiles that do not contain it.
+
+    Args:
+        alpha: weight of taste; chosen as said where None. With 0 every user gets the list of ``content-popularity``
+            (with weighted modalities).
+    """
+
+    name = "popularity-and-taste"
+    needs_features = True
+
+    def __init__(self, alpha: float | None = None) -> None:
+        super().__init__(alpha=alpha)
+
+    def _fit(self, train: Interactions, features: Features | None) -> None:
+        assert features is not None
+        self.known = np.flatnonzero(np.bincount(train.item, minlength=train.items))  # (n,)
+        self.liked = train.likes().matrix()[:, self.known].tocsr()  # (U, n)
+        counts = np.asarray(self.liked.sum(axis=0)).ravel()  # (n,)
+        self.root, self.total = np.sqrt(counts).astype(np.float32), max(float(counts.sum()), 1.0)
+        self.mean = np.zeros(len(counts), np.float32)
+        profiles = self._profiles(self.liked)  # (U, n)
+        alike = profiles.T @ profiles  # (n, n): W
+        has = self.liked.getnnz(axis=1) > 0
+        self.mean = profiles[has].mean(axis=0) if has.any() else self.mean
+        profiles = self._profiles(self.liked)
+
+        observed = np.log1p(counts).astype(np.float64)
+        self.intercept = float(observed.mean())
+        ridge, x, l2 = self._weigh(features, observed - self.intercept)  # (I, F)
+        popularity = ridge.left_out(observed - self.intercept, l2)  # (n,)
+        self.weights = ridge.weights(x[self.known], observed - self.intercept, l2)  # (F,)
+        chosen, l2 = self._choose(ridge, popularity, profiles, alike)
+        self.alpha = chosen if self.settings["alpha"] is None else float(self.settings["alpha"])
+        self.map = ridge.weights(x[self.known], alike, l2)  # (F, n): M
+        self.popularity, self.alike = self._predict(x)  # (I,), (I, n)
+        self.popularity[self.known], self.alike[self.known] = observed, alike
+
+    def _profiles(self, liked: csr_matrix) -> np.ndarray:
+        """(B, n) likes -> (B, n) float32: R_u minus its mean over the training users; 0 for users without likes."""
+        count = np.asarray(liked.sum(axis=1))  # (B, 1)
+        lift = liked.toarray() / np.maximum(self.root, 1) / np.sqrt(np.maximum(count, 1))
+        return ((lift - np.sqrt(count) * self.root / self.total - self.mean) * (count > 0)).astype(np.float32)
+
+    def _vectors(self, features: Features) -> np.ndarray:
+        """(n, F) float32: the modalities side by side, each about its mean and weighted; 0 where one is absent."""
+        parts = []
+        for name, table in self.preprocessor.tables(features).items():
+            parts.append((table - self.centre[name]) * features.mask(name)[:, None] * self.share[name])
+        return np.concatenate(parts, axis=1)
+
+    def _weigh(self, features: Features, target: np.ndarray) -> tuple["Ridge", np.ndarray, float]:
+        """The weights of the modalities, one after the other, by the leave-one-out error of ``target`` (n,).
+
+        Returns:
+            the ridge of the best weights, x (I, F), and its best l2.
+        """
+        self.preprocessor = Preprocessor.fit(features, self._train)
+        self.centre, size = {}, {}
+        for name, table in self.preprocessor.tables(features).items():
+            rows = table[self.known][features.mask(name)[self.known]]  # (m, d)
+            self.centre[name] = rows.mean(axis=0) if len(rows) else np.zeros(table.shape[1], np.float32)
+            size[name] = max(np.sqrt(((rows - self.centre[name]) ** 2).sum() / len(self.known)), 1e-6)
+        self.share = {name: np.float32(1 / size[name]) for name in size}
+        x = self._vectors(features)[self.known]
+        ends = np.cumsum([len(self.centre[name]) for name in size])
+        grams = {
+            name: part @ part.T for name, part in zip(size, np.split(x, ends[:-1], axis=1), strict=True)
+        }  # modality -> (n, n)
+        share = dict.fromkeys(grams, SHARES[0])
+        best = Ridge.best(grams, share, target)
+        for name in grams if len(grams) > 1 else ():
+            for value in SHARES[1:]:
+                other = Ridge.best(grams, {**share, name: value}, target)
+                best = min(best, other, key=lambda found: found[0])
+            share = best[3]
+        self.share = {name: np.float32(np.sqrt(share[name]) / size[name]) for name in size}
+        return best[1], self._vectors(features), best[2]
+
+    def _choose(
+        self, ridge: "Ridge", popularity: np.ndarray, profiles: np.ndarray, alike: np.ndarray
+    ) -> tuple[float, float]:
+        """alpha and l2 of M, from the likelihood of the training likes when each item is predicted as if new."""
+        pull = alike @ profiles.T  # (n, U)
+        best = (-np.inf, 0.0, float(PENALTIES[-1]))
+        for l2 in PENALTIES[::4]:
+            hat = ridge.left_out_hat(l2).astype(np.float32)  # (n, n)
+            own = (hat * alike.T).sum(axis=1)  # (n,): predicted W_ii, by which a user's own like of i would enter
+            taste = (hat @ pull - own[:, None] * profiles.T).T  # (U, n)
+            taste -= taste.mean(axis=0)
+            spread = max(float(taste.std()), 1e-9)
+            fit, beta, gamma = conditional_logit(popularity, taste / spread, self.liked)
+            alpha = max(gamma, 0) / max(beta, 0.05) / spread
+            best = max(best, (fit, alpha, float(l2)))
+        return best[1:]
+
+    def _predict(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(m, F) -> predicted a (m,) and W (m, n), float32."""
+        return (x @ self.weights + self.intercept).astype(np.float32), x @ self.map
+
+    def _rate(self, liked: csr_matrix, popularity: np.ndarray, alike: np.ndarray) -> np.ndarray:
+        return (popularity + self.alpha * (self._profiles(liked) @ alike.T)).astype(np.float32)
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        """(B, I) float32: a_i + alpha t_ui."""
+        return self._rate(self.liked[np.asarray(users, np.int64)], self.popularity, self.alike)
+
+    def fold_in(self, liked: csr_matrix) -> np.ndarray:
+        """(B, I) float32: scores for users who were not there in training, from what they like, (B, I) sparse."""
+        return self._rate(liked.tocsr()[:, self.known], self.popularity, self.alike)
+
+    def new_item_scores(self, users: np.ndarray, features: Features) -> np.ndarray:
+        """(B, m) float32: scores of items that are not in the catalogue, from their features alone.
+
+        Args:
+            users: (B,) user indices.
+            features: of the m new items, made by the encoders that the model was trained with.
+        """
+        return self._rate(self.liked[np.asarray(users, np.int64)], *self._predict(self._vectors(features)))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What scoring needs, of new items too."""
+        named = {name: np.asarray(getattr(self, name)) for name in LEARNED}
+        named |= {f"centre/{name}": value for name, value in self.centre.items()}
+        named |= {f"share/{name}": value for name, value in self.share.items()}
+        named |= {f"preprocessor/{key}": value for key, value in self.preprocessor.state().items()}
+        return named | {"liked": np.array(self.liked.nonzero()), "users": np.array(self.liked.shape[0])}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Take it back; scores are the same to the bit."""
+
+        def part(prefix: str) -> dict[str, np.ndarray]:
+            return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+
+        for name in LEARNED:
+            setattr(self, name, state[name] if state[name].ndim else float(state[name]))
+        self.centre, self.share = part("centre/"), part("share/")
+        self.preprocessor = Preprocessor.restore(part("preprocessor/"))
+        ones, shape = np.ones(state["liked"].shape[1], np.float32), (int(state["users"]), len(self.known))
+        self.liked = csr_matrix((ones, tuple(state["liked"])), shape)
+
+
+class Ridge:
+    """Ridge regressions of many targets on the same items, from the eigenvalues of their Gram matrix (n, n)."""
+
+    def __init__(self, gram: np.ndarray) -> None:
+        values, self.vectors = eigh(gram.astype(np.float64), driver="evd")
+        self.values = np.maximum(values, 0)
+
+    @classmethod
+    def best(
+        cls, grams: dict[str, np.ndarray], share: dict[str, float], target: np.ndarray
+    ) -> tuple[float, Self, float, dict[str, float]]:
+        """Least leave-one-out squared error over ``PENALTIES``, its ridge, its l2, and ``share``."""
+        ridge = cls(sum(share[name] * gram for name, gram in grams.items()))
+        errors = [float(np.mean((target - ridge.left_out(target, l2)) ** 2)) for l2 in PENALTIES]
+        return min(errors), ridge, float(PENALTIES[np.argmin(errors)]), share
+
+    def left_out(self, target: np.ndarray, l2: float) -> np.ndarray:
+        """(n,) -> (n,): each target predicted from the other items, with an intercept of theirs."""
+        kept = self.values / (self.values + l2)
+        fit = self.vectors @ (kept * (self.vectors.T @ target))
+        own = np.minimum(self.vectors**2 @ kept + 1 / len(target), 1 - 1e-6)
+        return (fit - own * target) / (1 - own)
+
+    def left_out_hat(self, l2: float) -> np.ndarray:
+        """(n, n): what each other item's target adds to the prediction of an item, without an intercept."""
+        hat = (self.vectors * (self.values / (self.values + l2))) @ self.vectors.T
+        own = np.minimum(np.diag(hat), 1 - 1e-6)
+        np.fill_diagonal(hat, 0)
+        return hat / (1 - own)[:, None]
+
+    def weights(self, x: np.ndarray, target: np.ndarray, l2: float) -> np.ndarray:
+        """x (n, F) and target (n,) or (n, t) -> weights (F,) or (F, t), float32."""
+        dual = (self.vectors / (self.values + l2)) @ (self.vectors.T @ target)
+        return (x.T @ dual.astype(np.float32)).astype(np.float32)
+
+
+def conditional_logit(popularity: np.ndarray, taste: np.ndarray, liked: csr_matrix) -> tuple[float, float, float]:
+    """Likes told from all items by exp(beta popularity + gamma taste), each user weighing alike; Newton's method.
+
+    Args:
+        popularity: (n,).
+        taste: (U, n).
+        liked: (U, n), ones where the user likes the item.
+
+    Returns:
+        mean log-likelihood per like and user, beta and gamma.
+    """
+    count = np.asarray(liked.sum(axis=1)).ravel()  # (U,)
+    has = count > 0
+    mine, taste = liked[has].multiply(1 / count[has, None]).tocsr(), taste[has]  # rows sum to 1
+    if not len(taste):
+        return 0.0, 1.0, 0.0
+    seen = np.array([(mine @ popularity).mean(), mine.multiply(taste).sum() / len(taste)])
+    at, value = np.array([1.0, 0.0]), -np.inf
+    for _ in range(20):
+        score = at[0] * popularity + at[1] * taste  # (U, n)
+        top = score.max(axis=1, keepdims=True)
+        share = np.exp(score - top)
+        norm = share.sum(axis=1, keepdims=True)
+        share /= norm
+        before, value = value, float(at @ seen - (top + np.log(norm)).mean())
+        first, second = share @ popularity, (share * taste).sum(axis=1)  # (U,)
+        cross = ((share * taste) @ popularity).mean() - (first * second).mean()
+        square = (share @ popularity**2).mean() - (first**2).mean()
+        other = (share * taste**2).sum(axis=1).mean() - (second**2).mean()
+        slope = seen - [first.mean(), second.mean()]
+        curvature = np.array([[square, cross], [cross, other]]) + 1e-4 * np.eye(2)
+        if abs(value - before) < 1e-7:
+            break
+        at = at + np.linalg.solve(curvature, slope)
+    return value, float(at[0]), float(at[1])
