@@ -111,7 +111,8 @@ def retraining_results(
 ) -> Any:
     """The scorer trained in three ways, and the linear belief in two."""
 
-    makers, chosen, logs = {}, {}, {}
+    makers: dict[str, Any] = {}
+    chosen, logs = {}, {}
     tried = {"seeds": 2, "seed": TUNING_SEED, "rounds": loop["rounds"]}
     for way in WAYS:
         passes = {"anew": (4, 8, 16), "warm": (1, 2, 4), "new": (2, 4, 8, 16)}[way]
@@ -220,7 +221,8 @@ def draw_results(settings: dict[str, Any], ways: dict[str, Any], draws: int, rou
     held: dict[str, list[list[float]]] = {}
     for seed in range(FIRST_DRAW, FIRST_DRAW + draws):
         with tempfile.TemporaryDirectory() as place:
-            simulate(Path(place) / "draw", **{**EMBEDDED, "seed": seed})
+            draw: dict[str, Any] = {**EMBEDDED, "seed": seed}
+            simulate(Path(place) / "draw", **draw)
             catalogue = read_catalogue(Path(place) / "draw")
             truth = Truth.load(catalogue.folder / "truth.npz")
             arms = fused_features(extract(catalogue), catalogue.interactions)

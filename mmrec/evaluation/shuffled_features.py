@@ -95,8 +95,8 @@ def controlled(compared: Comparison, model: str, others: tuple[str, ...]) -> dic
         {"pair", "metric", "difference", "p", "p (Holm)", "runs above"}, corrected over all pairs and both metrics;
         "runs above" counts the trainings in which the model is above the control's run of the same seed.
     """
-    by_list = compared.against(model, others).T.to_dict()
-    by_auc = auc_gaps(compared, model, others)
+    by_list: dict[Any, Any] = compared.against(model, others).to_dict("index")
+    by_auc: dict[Any, Any] = auc_gaps(compared, model, others)
     tests: list[dict[str, Any]] = []
     for metric, found in zip(METRICS, (by_list, by_auc), strict=True):
         for other in others:

@@ -138,7 +138,7 @@ def _showings(log: Log) -> int:
 
 def _unsupported(log: Log) -> np.ndarray:
     """(...) bool: logs whose weights are all zero."""
-    return ~(log.weight > 0).any(axis=-1)
+    return np.asarray(~(log.weight > 0).any(axis=-1))
 
 
 def _relative(weight: np.ndarray) -> np.ndarray:
