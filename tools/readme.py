@@ -1,23 +1,53 @@
-"""Write the README's tables of models anew from the records: ``python tools/readme.py``.
+"""Write the results in README.md and book/results.md from the records: ``python tools/readme.py``.
 
-A table stands between ``<!-- NAME -->`` and ``<!-- end -->``; what is written by hand around it stays.
+A block stands between ``<!-- NAME -->`` and ``<!-- end -->``; what is written by hand around it stays. Sentences with
+numbers are blocks too: their templates are here. A block whose record does not exist names the command that makes it.
 """
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmrec.evaluation.record import short_commit
+from mmrec.evaluation.statistics import at_floor, format_p
+
 ROOT = Path(__file__).parents[1]
-BASELINES = ("ease", "document-user", "document-literal", "popularity")
+BASELINES = ("ease", "fusion", "document-user", "document-literal", "popularity")
 BEST = 6
 METRICS = ("recall@20", "ndcg@20")
+FORMS = ("concatenation", "network", "mimo", "intermediate", "late", "gated", "attention", "bilinear")
+SINGLE = ("text alone", "image alone", "audio alone", "shuffled features")
+FAULTS = {
+    "stars": "stars as targets",
+    "positions": "rows paired by position",
+    "raw_features": "features that are never scaled",
+    "review": "the review of the predicted rating as input",
+    "nobody": "no user in the network",
+    "float_indices": "TF-IDF weights as word numbers",
+    "raw_pictures": "raw pixels in place of features",
+    "picture_scale": "pictures off the scale of their network",
+    "row_split": "a split over rows",
+}
+"""Fault of the listing -> what it is."""
+SIGNIFICANT = 0.05
+
+Block = Callable[[], str]
+
+
+def whole(name: str) -> dict[str, Any] | None:
+    """``results/NAME.json``; None where it does not exist."""
+    path = ROOT / "results" / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def record(name: str) -> dict[str, Any]:
-    """The results of ``results/NAME.json``."""
-    return json.loads((ROOT / "results" / f"{name}.json").read_text(encoding="utf-8"))["results"]
+    """The results of a record that must exist."""
+    found = whole(name)
+    if found is None:
+        raise SystemExit(f"results/{name}.json is missing")
+    return found["results"]
 
 
 def interval(mean: float, low: float, high: float) -> str:
@@ -25,62 +55,432 @@ def interval(mean: float, low: float, high: float) -> str:
     return f"{mean:.3f} [{low:.3f}, {high:.3f}]"
 
 
+def difference(test: dict[str, Any]) -> str:
+    """A difference and the ends of its interval, with signs."""
+    return "{:+.3f} [{:+.3f}, {:+.3f}]".format(*(test[key] for key in ("difference", "low", "high")))
+
+
 def lines(head: list[str], rows: list[list[str]]) -> str:
     """A table in Markdown."""
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *rows])
 
 
+def joined(words: Sequence[str]) -> str:
+    """ "a, b and c"."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def quoted(names: Sequence[str]) -> str:
+    """The same with names as code."""
+    return joined([f"`{name}`" for name in names])
+
+
+def count(number: int, noun: str) -> str:
+    """ "1 seed", "5 seeds"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def adjusted(test: dict[str, Any]) -> str:
+    """The Holm-corrected p of a test; "<=" at the floor of its permutations (records older than the flag: by p)."""
+    floor = test.get("at_floor", test.get("at floor", test.get("p at floor", at_floor(test["p"]))))
+    return format_p(test.get("p_holm", test.get("p (Holm)")), bool(floor))
+
+
+def source(name: str) -> str:
+    """Where a block comes from: command, seeds, commit, and what is to be known about an old protocol."""
+    found = whole(name)
+    assert found is not None
+    told = f"`results/{name}.json`, {count(found['seeds'], 'seed')}, commit `{short_commit(found)}`: `{found['command']}`."
+    if found["commit"].endswith("+"):
+        told += " The tree held changes that no commit holds, so the record is to be made again."
+    return told
+
+
+def protocol(name: str) -> str:
+    """How settings were chosen and what the test lists leave out."""
+    found = record(name).get("protocol")
+    if found is None:
+        return (
+            "This record is older than the present protocol: its search had a budget in seconds, and its test lists leave "
+            "out training items only. It is to be made again."
+        )
+    masked = {"all": "training and validation", "train": "training alone"}[found["mask"]]
+    return f"Up to {found['tries']} settings per model; test lists leave out what the user rated in {masked}."
+
+
 def models(name: str, refit: bool = False) -> str:
-    """The best models on test, and the baselines."""
-    found = record(f"models-{name}{'-refit' if refit else ''}")
-    measured = {model: row["refit"] if refit else row for model, row in found["models"].items()}
-    order = sorted(measured, key=lambda model: -measured[model]["ndcg@20"])
-    share = "share of the oracle" in found["models"][order[0]]
+    """The best models on validation, and the baselines."""
+    name = f"models-{name}{'-refit' if refit else ''}"
+    found = record(name)
+    rated = found["models"]
+    measured = {model: row["refit"] if refit else row for model, row in rated.items()}
+    order = sorted(measured, key=lambda model: -rated[model]["validation ndcg@20"])
+    share = "share of the oracle" in rated[order[0]]
     rows = []
     for model in [one for place, one in enumerate(order) if place < BEST or one in (*BASELINES, found["winner"])]:
         row, test = measured[model], measured[model]["against the winner"]
-        cells = [f"`{model}`", *(interval(row[metric], *row[f"{metric} interval"]) for metric in METRICS)]
-        cells.append(f"{test['p_holm']:.4f}" if test else "winner on validation")
+        cells = [f"`{model}`", f"{rated[model]['validation ndcg@20']:.3f}"]
+        cells += [interval(row[metric], *row[f"{metric} interval"]) for metric in METRICS]
+        cells.append(adjusted(test) if test else "winner on validation")
         rows.append([*cells, f"{row['share of the oracle']:.3f}"] if share else cells)
-    head = ["model", "recall@20", "NDCG@20", "p against the winner"]
-    return lines([*head, "share of the oracle's AUC"] if share else head, rows)
+    head = ["model", "NDCG@20, validation", "recall@20", "NDCG@20", "p against the winner"]
+    table = lines([*head, "share of the oracle's AUC"] if share else head, rows)
+    size = f"{count(found['data']['users'], 'user')}, {count(found['data']['items'], 'item')}"
+    return f"{count(len(rated), 'model')}, {size}. {protocol(name)}\n\n{table}\n\n{source(name)}"
 
 
-def new_items(name: str, part: str = "cold") -> str:
-    """NDCG@20 on items that nobody has rated, by the modalities that are given."""
-    found = record(f"models-{name}")[part]
-    trials = list(next(iter(found.values()))["figures"])
+def refitted_settings() -> str:
+    """Whether the record of the last fit has the settings of the table of the films."""
+    first, again = record("models-films")["models"], record("models-films-refit")["models"]
+    other = [name for name in again if name in first and again[name]["settings"] != first[name]["settings"]]
+    if not other:
+        return "All settings are those of the table above."
+    return (
+        f"This record has its own search. The settings of {quoted(other)} are not those of the table above, so a difference "
+        "between the two tables is not due to the last fit alone."
+    )
+
+
+def beside(name: str, model: str, others: Sequence[str]) -> str:
+    """Where a model stands next to others by NDCG@20."""
+    rows = record(f"models-{name}")["models"]
+    own = rows[model]
+    parts: dict[str, list[str]] = {}
+    for other in others:
+        found = rows[other]
+        low, high = zip(own["ndcg@20 interval"], found["ndcg@20 interval"], strict=True)
+        apart = "intervals apart" if max(low) > min(high) else "intervals overlap"
+        verb = "loses to" if own["ndcg@20"] < found["ndcg@20"] else "is ahead of"
+        parts.setdefault(verb, []).append(f"`{other}` ({found['ndcg@20']:.3f}; {apart})")
+    told = joined([f"{verb} {joined(named)}" for verb, named in parts.items()])
+    return f"`{model}` reaches NDCG@20 {own['ndcg@20']:.3f} and {told}"
+
+
+def fusion_beside() -> str:
+    """That the fusion model is not the best on real data, and why it looks good on simulated data."""
+    return (
+        f"On the films {beside('films', 'fusion', ['ease'])}. "
+        f"On Last.fm-2K {beside('lastfm', 'fusion', ['ease', 'document-user'])}. "
+        "The simulator of the embedded catalogue and `fusion` share a response model, so its shares of the oracle are a best "
+        "case."
+    )
+
+
+def oracle() -> str:
+    """What the oracle reaches on known items."""
+    found = record("models-embedded").get("oracle")
+    return f"The oracle knows the true factors and reaches an AUC of {found['auc']:.3f}." if found else ""
+
+
+def new(case: str, name: str) -> str:
+    """Items or users without training rows: every model against the strongest list for everyone, and what is personal."""
+    made = f"new-{case}-{name}"
+    found = whole(made)
+    if found is None:
+        option = " --case cold-user" if case == "users" else ""
+        return f"Not recorded yet; the command is `python benchmarks/new_items.py {name}{option}`."
+    results = found["results"]
+    base, rows, better = results["base"], [], []
+    for model, row in results["models"].items():
+        test = row.get("against the base")
+        if test is None and model not in (base, "oracle"):
+            continue
+        cells = [f"`{model}`", interval(*row["ndcg@20"])]
+        if test:
+            cells += [difference(test), f"{test['ahead']:.0f} of {test['draws']:.0f}", adjusted(test)]
+            if test["p (Holm)"] < SIGNIFICANT and test["difference"] > 0:
+                better.append(model)
+        rows.append(cells if test else [*cells, "", "", ""])
+    head = ["model", "NDCG@20", f"minus `{base}`", "draws ahead", "p"]
+    told = f"Better than `{base}`, which knows no user: {quoted(better)}." if better else f"No model is better than `{base}`."
+    told += personal(results["tests"]["personal"]) + by_modality(results["tests"]["modalities"])
+    drawn = f"{count(results['folds'], 'fold')}, {results['tries']} settings tried per model and fold."
+    return f"{drawn}\n\n{lines(head, rows)}\n\n{told}\n\n{source(made)}"
+
+
+def won(test: dict[str, Any]) -> bool:
+    """Whether the first of a pair is significantly better over draws."""
+    return test["p (Holm)"] < SIGNIFICANT and test["difference"] > 0
+
+
+def personal(tests: dict[str, dict[str, Any]]) -> str:
+    """Which models are better with the right user than with exchanged users and than their mean score."""
+    if not tests:
+        return ""
+    names = list(dict.fromkeys(pair.split(" - ")[0] for pair in tests))
+    good = [name for name in names if all(won(test) for pair, test in tests.items() if pair.split(" - ")[0] == name)]
+    if not good:
+        return " No model is significantly better than itself with users exchanged and as its mean score."
+    told = "is" if len(good) == 1 else "are"
+    return f" Better than with users exchanged and than the mean score {told} {quoted(good)}."
+
+
+def by_modality(tests: dict[str, dict[str, Any]]) -> str:
+    """What all modalities together add to one of them and to shuffled features."""
+    parts = []
+    for name in dict.fromkeys(pair.split(" - ")[0] for pair in tests):
+        own = {pair.split(", ")[-1]: test for pair, test in tests.items() if pair.startswith(f"{name} - {name}, ")}
+        if own:
+            good = [label for label, test in own.items() if won(test)]
+            parts.append(f"`{name}` than {joined(good)}" if good else f"`{name}` than none of them")
+    if not parts:
+        return ""
+    return f" With all modalities, compared with one alone and with shuffled features, these are better: {'; '.join(parts)}."
+
+
+def fusion(name: str) -> str:
+    """Forms of fusion and single modalities on known items, and what is left with a modality missing in use."""
+    found = record(f"fusion-{name}")
+    tests = found["tests against the best single"]["warm"]
+    best = next(iter(tests)).split(" - ")[0]
+    cases = [case for case in found["rows"]["concatenation"] if case.startswith("without ")]
+    share = "share of the oracle" in found["rows"]["concatenation"]["warm"]
+    rows = []
+    for row in [one for one in (*FORMS, *SINGLE) if one in found["rows"]]:
+        warm = found["rows"][row]["warm"]
+        test = tests.get(f"{best} - {row}")
+        cells = [f"`{row}`", interval(*warm["ndcg@20"]), interval(*warm["auc"])]
+        cells += [f"{-test['difference']:+.3f}" if test else "", adjusted(test) if test else ""]
+        cells += [f"{warm['share of the oracle']:.3f}"] if share else []
+        kept = found["rows"][row]
+        cells += [f"{kept[case]['share of the whole']:.3f}" if case in kept and row in FORMS else "" for case in cases]
+        rows.append(cells)
+    head = ["form", "NDCG@20", "AUC", f"NDCG@20 minus `{best}`", "p"]
+    head += ["share of the oracle's AUC"] if share else []
+    head += [f"AUC kept {case}" for case in cases]
+    return f"{lines(head, rows)}\n\n{source(f'fusion-{name}')}"
+
+
+def fusion_verdict(name: str) -> str:
+    """Which forms beat the best single modality on known items."""
+    tests = record(f"fusion-{name}")["tests against the best single"]["warm"]
+    best = next(iter(tests)).split(" - ")[0]
+    groups: dict[str, list[str]] = {"better": [], "worse": [], "not significantly different": []}
+    for form in FORMS:
+        test = tests[f"{best} - {form}"]
+        sure = test["p (Holm)"] < SIGNIFICANT
+        groups["not significantly different" if not sure else "better" if test["difference"] < 0 else "worse"].append(form)
+    parts = [f"{quoted(forms)} {'is' if len(forms) == 1 else 'are'} {word}" for word, forms in groups.items() if forms]
+    return f"Compared with `{best}` by NDCG@20, {joined(parts)}."
+
+
+def sentiment() -> str:
+    auc = record("sentiment")["auc"]
+    return (
+        f"Sentiment of clothing reviews, products held out: AUC {interval(*auc['classifier'])}, compared with "
+        f"{auc['tf-idf, logistic regression'][0]:.3f} of a logistic regression on TF-IDF and {auc['VADER'][0]:.3f} of VADER."
+    )
+
+
+def digits() -> str:
+    """Spoken digits against the stronger baseline."""
+    found = {name: list(row.values()) for name, row in record("digits")["accuracy"].items()}
+    mean = {name: sum(row) / len(row) for name, row in found.items()}
+    network = "network that keeps time"
+    strongest = max((name for name in mean if name != network), key=mean.__getitem__)
+    return (
+        f"Spoken digits, one speaker held out: accuracy {mean[network]:.3f} (worst speaker {min(found[network]):.3f}) against "
+        f"{mean[strongest]:.3f} of {strongest}, the strongest baseline, and "
+        f"{mean['mean of 13 MFCCs (section 5)']:.3f} of a mean of MFCCs."
+    )
+
+
+def listing() -> str:
+    """What the repaired listing reaches, and what each fault costs when it is put back alone."""
+    alone = record("listing")["alone"]
+    mended = alone["mended"]["auc"]
+    cost = {name: mended[0] - row["auc"][0] for name, row in alone.items()}
+    order = sorted((name for name in cost if cost[name] > 0.05), key=lambda name: -cost[name])
+    parts = [f"{FAULTS.get(name, name)} by {cost[name]:.3f}" for name in order]
+    return (
+        f"As printed the listing does not run. Repaired, its network reaches an AUC of {interval(*mended)}. Putting back one "
+        f"fault at a time lowers this AUC. Largest losses: {joined(parts)}."
+    )
+
+
+def loop() -> str:
+    """How often off-policy intervals hold the truth; policies where they were measured on fresh catalogues."""
+    found = record("feedback")
+    cases = {name: row for name, row in found["offpolicy"].items() if isinstance(row, dict)}
+    estimators = ("IPS", "SNIPS", "doubly robust")
+    covered = [row["estimators"][name]["coverage"][0] for row in cases.values() for name in estimators]
+    told = (
+        f"Intervals of level 95% of three off-policy estimators ({joined(estimators)}) contain the truth in "
+        f"{min(covered):.1%} to {max(covered):.1%} of {found['offpolicy']['logs']:,} logs, over {count(len(cases), 'case')}."
+    )
+    draws = found.get("draws")
+    if draws is None:
+        return told
+    tests = draws["regret against Greedy, over draws"]
     rows = [
-        [f"`{model}`", *(interval(*row["figures"][trial]["ndcg@20"]) for trial in trials)]
-        for model, row in found.items()
+        [pair.split(" - ")[0], difference(test), f"{test['below']} of {test['draws']}", adjusted(test)]
+        for pair, test in tests.items()
     ]
-    return lines(["NDCG@20, new items", *trials], rows)
+    table = lines(["policy", "regret minus that of `Greedy`", "catalogues with less regret", "p"], rows)
+    return f"{told}\n\nRegret of each policy on {len(draws['seeds'])} freshly simulated catalogues:\n\n{table}"
 
 
-TABLES: dict[str, Callable[[], str]] = {
-    "lastfm": lambda: models("lastfm"),
-    "lastfm, five rows": lambda: models("lastfm-thin5"),
-    "films": lambda: models("films"),
-    "films, last fit": lambda: models("films", refit=True),
-    "embedded": lambda: models("embedded"),
-    "embedded, new items": lambda: new_items("embedded"),
-    "films, new items": lambda: new_items("films"),
-    "films, new items, pretrained": lambda: new_items("films", "cold, pretrained features"),
+def throughput() -> str:
+    """Items per second by method."""
+    runs = record("throughput")["runs"]
+    rate = {(run["modality"], run["method"]): run["items_per_second"] for run in runs}
+
+    def cell(modality: str, method: str, note: str = "") -> str:
+        value = rate.get((modality, method))
+        if value is None:
+            return ""
+        return f"{value:.{0 if value > 50 else 1}f}{note and f' ({note})'}"
+
+    rows = [
+        [
+            "pictures",
+            cell("image", "mmrec"),
+            cell("image", "bare loop"),
+            cell("image", "plain loop", "OpenCV, the same filters"),
+            "",
+        ],
+        [
+            "pictures by VGG16",
+            cell("image", "mmrec vgg16"),
+            cell("image", "VGG16 in batches", "Keras, in batches"),
+            cell("image", "VGG16 built once", "Keras, built once"),
+            cell("image", "listing", "built for each picture"),
+        ],
+        [
+            "sounds",
+            cell("audio", "mmrec"),
+            cell("audio", "bare loop"),
+            cell("audio", "plain loop", "librosa, the same bands"),
+            cell("audio", "listing", "librosa, MFCCs"),
+        ],
+    ]
+    head = ["items per second", "mmrec", "bare loop, one thread", "plain loop", "the document's listing"]
+    return f"{lines(head, rows)}\n\n{source('throughput')}"
+
+
+def throughput_text() -> str:
+    """Ratios, memory and the posters, in sentences."""
+    found = record("throughput")
+    runs = {(run["modality"], run["method"]): run for run in found["runs"]}
+    told = "Compared with its bare loop, mmrec encodes {:.2f} times as many pictures and {:.2f} times as many sounds.".format(
+        *(runs[modality, "bare loop"]["mmrec_ratio"] for modality in ("image", "audio"))
+    )
+    told += f" Compared with a plain loop over librosa, it is {runs['audio', 'plain loop']['mmrec_ratio']:.2f} times as fast."
+    slow = runs["image", "listing"]["vgg16_ratio"]
+    told += f" VGG16 (random weights) is {slow:.1f} times as fast as in the listing, which builds it for each picture."
+    if memory := found.get("memory"):
+        parts = [f"{row['peak_mb']:,.0f} MB for {row['items']:,} items" for row in memory]
+        told += f" Peak memory of the extraction: {joined(parts)}."
+    if posters := found.get("posters by lite0"):
+        told += f" EfficientNet-Lite0 encodes {posters['posters']:,} posters in {posters['seconds']:.0f} seconds."
+    return told
+
+
+def peers() -> str:
+    """Ranking and EASE; other models are compared where both sides had the same settings."""
+    found = record("peers")
+    parts = []
+    for row in found["ranking"]:
+        if row["method"] == "implicit":
+            size = f"{row['users']:,} users by {row['items']:,} items"
+            parts.append(f"{row['ratio']:.1f} times as fast as implicit for {size}")
+    ease = found["ease"]["ease"] / found["ease"]["numpy.linalg.inv"]
+    told = f"Ranking all items for all users is {joined(parts)}. "
+    told += f"Fitting EASE takes {ease:.2f} of the time of `numpy.linalg.inv` on the same matrix."
+    return f"{told}\n\n{source('peers')}"
+
+
+def headline() -> str:
+    """A row per question: the result and the command."""
+    rows = []
+
+    def add(question: str, result: str, name: str) -> None:
+        found = whole(name)
+        assert found is not None
+        command = found["command"].replace("MMREC_DATA=DIR ", "").replace("MMREC_ENCODERS=DIR ", "")
+        rows.append([question, result, f"`{command}`"])
+
+    for name, title in (
+        ("lastfm", "Last.fm-2K, known artists"),
+        ("films", "films, known"),
+        ("embedded", "embedded catalogue, known items"),
+    ):
+        found = record(f"models-{name}")
+        rated = found["models"]
+        winner = rated[found["winner"]]
+        told = f"NDCG@20 of `{found['winner']}` {interval(winner['ndcg@20'], *winner['ndcg@20 interval'])}"
+        told += "".join(f", `{other}` {rated[other]['ndcg@20']:.3f}" for other in ("ease", "fusion", "popularity"))
+        add(title, told, f"models-{name}")
+    for case, name, title in (
+        ("items", "films", "films, new"),
+        ("items", "embedded", "embedded catalogue, new items"),
+        ("users", "embedded", "embedded catalogue, new users"),
+    ):
+        kept = whole(f"new-{case}-{name}")
+        if kept is None:
+            continue
+        results = kept["results"]
+        base, rated = results["base"], results["models"]
+        tested = {model: row["against the base"] for model, row in rated.items() if row.get("against the base")}
+        better = [model for model, test in tested.items() if won(test)]
+        told = f"NDCG@20 of `{base}`, which knows no user, {interval(*rated[base]['ndcg@20'])}; better: "
+        told += joined([f"`{model}` {difference(tested[model])}" for model in better]) if better else "none"
+        add(title, told, f"new-{case}-{name}")
+    auc = record("sentiment")["auc"]
+    other = auc["tf-idf, logistic regression"][0]
+    add("sentiment of reviews", f"AUC {interval(*auc['classifier'])}, TF-IDF baseline {other:.3f}", "sentiment")
+    add("spoken digits, new speaker", digits().split(": ", 1)[1].rstrip("."), "digits")
+    add("the listing, repaired", f"AUC {interval(*record('listing')['alone']['mended']['auc'])}", "listing")
+    ranking = [row["ratio"] for row in record("peers")["ranking"] if row["method"] == "implicit"]
+    add("ranking speed", f"{joined([f'{one:.1f}' for one in ranking])} times that of implicit (two sizes)", "peers")
+    old = [name for name in ("lastfm", "films", "embedded") if "protocol" not in record(f"models-{name}")]
+    note = "\n\nThe records of models are older than the present protocol and are to be made again." if old else ""
+    return lines(["data", "result", "command"], rows) + note
+
+
+BLOCKS: dict[str, dict[str, Block]] = {
+    "README.md": {"headline": headline, "fusion": fusion_beside},
+    "book/results.md": {
+        "lastfm": lambda: models("lastfm"),
+        "lastfm, five rows": lambda: models("lastfm-thin5"),
+        "films": lambda: models("films"),
+        "films, last fit": lambda: f"{refitted_settings()}\n\n{models('films', refit=True)}",
+        "embedded": lambda: f"{oracle()}\n\n{models('embedded')}".strip(),
+        "fusion next to others": fusion_beside,
+        "films, new items": lambda: new("items", "films"),
+        "embedded, new items": lambda: new("items", "embedded"),
+        "embedded, new users": lambda: new("users", "embedded"),
+        "embedded, fusion": lambda: f"{fusion_verdict('embedded')}\n\n{fusion('embedded')}",
+        "films, fusion": lambda: f"{fusion_verdict('films')}\n\n{fusion('films')}",
+        "sentiment": lambda: f"{sentiment()}\n\n{source('sentiment')}",
+        "digits": lambda: f"{digits()}\n\n{source('digits')}",
+        "listing": lambda: f"{listing()}\n\n{source('listing')}",
+        "loop": lambda: f"{loop()}\n\n{source('feedback')}",
+        "throughput": lambda: f"{throughput_text()}\n\n{throughput()}",
+        "peers": peers,
+    },
 }
+"""File -> name of a block -> what makes it."""
 
 
-def renewed(text: str) -> str:
-    """The README with its tables as the records have them."""
-    for name, table in TABLES.items():
+def renewed(text: str, file: str = "README.md") -> str:
+    """The text of a file with its blocks as the records have them."""
+    for name, block in BLOCKS[file].items():
         pattern = rf"(<!-- {re.escape(name)} -->\n).*?(<!-- end -->)"
-        text, count = re.subn(
-            pattern, lambda found, table=table: f"{found[1]}\n{table()}\n\n{found[2]}", text, flags=re.S
+        text, places = re.subn(
+            pattern, lambda found, block=block: f"{found[1]}\n{block()}\n\n{found[2]}", text, flags=re.DOTALL
         )
-        if count != 1:
-            raise SystemExit(f"README.md: {count} places for the table {name!r}, expected one")
+        if places != 1:
+            raise SystemExit(f"{file}: {places} places for the block {name!r}, expected one")
     return text
 
 
+def main() -> None:
+    for file in BLOCKS:
+        path = ROOT / file
+        path.write_text(renewed(path.read_text(encoding="utf-8"), file), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    path = ROOT / "README.md"
-    path.write_text(renewed(path.read_text(encoding="utf-8")), encoding="utf-8")
+    main()
