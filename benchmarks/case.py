@@ -24,7 +24,7 @@ from mmrec.data.reader import read_catalogue
 from mmrec.data.split import by_time
 from mmrec.embedding import train_embeddings
 from mmrec.evaluation.protocol import evaluate
-from mmrec.evaluation.record import save_record
+from mmrec.evaluation.record import check_committed, save_record
 from mmrec.features.extraction import extract
 from mmrec.features.table import Features
 from mmrec.feedback.rounds import with_feedback, without_feedback
@@ -119,6 +119,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("results/case.json"))
     options = parser.parse_args()
+    check_committed()
     code = {"study": sha256_file(Path(__file__)), "package": code_hash(), **SIZE}
     seeds = range(FIRST, FIRST + options.shops)
     folders = Parallel(n_jobs=options.jobs)(

@@ -44,7 +44,7 @@ from mmrec.data.catalogue import MODALITIES, Catalogue, Interactions
 from mmrec.data.split import Split, by_time
 from mmrec.datasets import open_dataset
 from mmrec.evaluation.cost import PeakMemory
-from mmrec.evaluation.record import commit, save_record
+from mmrec.evaluation.record import check_committed, commit, save_record
 from mmrec.features import Features, extract
 from mmrec.features.encoders import DEFAULT_ENCODERS, REGISTRY, make_encoder
 from mmrec.features.pretrained import PackagedEncoder, Vgg16PictureEncoder
@@ -457,6 +457,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("results/claims.json"))
     options = parser.parse_args()
+    check_committed()
     repeats, draws = options.repeats, options.draws
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
     os.environ |= threads  # of the processes below, which import everything again

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from mmrec.datasets import open_dataset
 from mmrec.evaluation.cost import PeakMemory
-from mmrec.evaluation.record import save_record
+from mmrec.evaluation.record import check_committed, save_record
 from mmrec.features.encoders import REGISTRY, Encoder, make_encoder
 from mmrec.features.extraction import BATCH
 from mmrec.features.pretrained import PackagedEncoder, Vgg16PictureEncoder
@@ -69,6 +69,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=160)
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "results/encoders.json")
     options = parser.parse_args()
+    check_committed()
     data = open_dataset("embedded").fingerprint
     names = [(modality, name) for modality, encoders in REGISTRY.items() for name in sorted(encoders)]
     fresh = multiprocessing.get_context("spawn")

@@ -20,7 +20,7 @@ from mmrec.data.catalogue import Catalogue, Interactions
 from mmrec.data.reader import read_catalogue
 from mmrec.datasets import EMBEDDED, open_dataset
 from mmrec.errors import MissingDataError
-from mmrec.evaluation.record import save_record
+from mmrec.evaluation.record import check_committed, save_record
 from mmrec.evaluation.statistics import bootstrap_interval, holm, paired_test
 from mmrec.features.extraction import extract
 from mmrec.feedback import policies
@@ -283,6 +283,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("results/feedback.json"))
     options = parser.parse_args()
+    check_committed()
     parts = options.only.split(",")
     catalogue = open_dataset("embedded")
     truth = Truth.load(catalogue.folder / "truth.npz")

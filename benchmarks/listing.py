@@ -17,7 +17,7 @@ from mmrec.audit import CRASHES, ORDERS, Audit, Faults, one_at_a_time, parts, re
 from mmrec.datasets import open_dataset
 from mmrec.evaluation.comparison import Comparison
 from mmrec.evaluation.protocol import Evaluation
-from mmrec.evaluation.record import save_record
+from mmrec.evaluation.record import check_committed, save_record
 from mmrec.evaluation.statistics import holm
 
 MENDED = "mended"
@@ -46,6 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
     options = parser.parse_args()
+    check_committed()
     catalogue = open_dataset("embedded")
     audits = [Audit(catalogue, seed) for seed in range(options.seeds)]
 

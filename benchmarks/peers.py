@@ -37,7 +37,7 @@ import ranking
 from mmrec.data.catalogue import Interactions
 from mmrec.data.split import Split
 from mmrec.evaluation.layouts import Bundle, read_layout
-from mmrec.evaluation.record import save_record
+from mmrec.evaluation.record import check_committed, save_record
 from mmrec.models import make_model
 from mmrec.models.item_to_item import gram_matrix
 
@@ -141,6 +141,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    if options.out:
+        check_committed()
     there = [name for name in PEERS if find_spec(name)]
     if len(there) < len(PEERS):
         print(f"left out: {', '.join(sorted(set(PEERS) - set(there)))} (not installed)")

@@ -24,7 +24,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from mmrec.data.catalogue import Interactions
-from mmrec.evaluation.record import save_record
+from mmrec.evaluation.record import check_committed, save_record
 from mmrec.models.base import Recommender
 
 SIZES = ((1858, 1425), (20_000, 20_000))
@@ -115,6 +115,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="write the figures here as JSON")
     options = parser.parse_args()
+    if options.out:
+        check_committed()
     there = find_spec("implicit") is not None
     if not there:
         print("implicit is not installed and left out")

@@ -49,7 +49,7 @@ from mmrec.data.catalogue import MODALITIES, Catalogue
 from mmrec.data.media import MediaError
 from mmrec.datasets import open_dataset
 from mmrec.errors import MissingDataError
-from mmrec.evaluation.record import save_record
+from mmrec.evaluation.record import check_committed, save_record
 from mmrec.features import extract
 from mmrec.features.encoders import make_encoder
 from mmrec.features.extraction import BATCH
@@ -301,6 +301,8 @@ def main() -> None:
     parser.add_argument("--memory", action="store_true", help="also the peak of memory with 600 and 6,000 items")
     parser.add_argument("--out", type=Path, help="write the figures here as JSON")
     options = parser.parse_args()
+    if options.out:
+        check_committed()
     catalogue = open_dataset(options.catalogue)
     table = measure(catalogue, options.items, options.jobs)
     pictures = [catalogue.media_path(row, "image") for row in range(len(catalogue.items))]

@@ -202,13 +202,17 @@ def control_text(control: Mapping[str, Any], source: str, level: float = 0.05) -
         p = p_text(test["p (Holm)"], test["p"])
         lines.append(
             f"- {METRIC_NAMES[test['metric']]}, {test['pair']}: {test['difference']:+.4f}, "
-            f"above in {test['runs above']} of {runs}, p (Holm) {p}: {verdict}."
+            f"p (Holm) {p}: {verdict}. Above in {test['runs above']} of {runs} trainings, "
+            f"significant in {test['runs significant']} of them alone (p < .05)."
         )
     return Markdown("\n".join(lines))
 
 
 def control_verdict(control: Mapping[str, Any], what: str, level: float = 0.05) -> str:
-    """One sentence per metric: does the content help, that is, is the model significantly above every control?
+    """Sentences per metric: does the content help, that is, is the model significantly above every control?
+
+    The tests are those of the mean over the trainings. Where they are significant and some trainings alone are not, a
+    further sentence gives their number.
 
     Args:
         control: what ``controlled`` gave, or the same from a record.
@@ -224,7 +228,10 @@ def control_verdict(control: Mapping[str, Any], what: str, level: float = 0.05) 
         if failed:
             sentences.append(f"By {name} the gain from {what} is not significant against {' and '.join(failed)}.")
         else:
-            sentences.append(f"By {name} {what} adds significantly: the model is above every control.")
+            sentences.append(f"By {name} {what} adds significantly: the mean over trainings is above every control.")
+            runs, single = control["runs"], min(test["runs significant"] for test in tests)
+            if single < runs:
+                sentences.append(f"A single training shows it in only {single} of {runs} cases.")
     return " ".join(sentences)
 
 

@@ -1,5 +1,6 @@
 """The stored notebooks follow the template."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -60,3 +61,10 @@ def test_parameters_cell_is_required(tmp_path):
     nbformat.write(notebook_of("a = 1", tags=()), tmp_path / "01-x.ipynb")
     with pytest.raises(BookError, match="'parameters'"):
         read_notebook(tmp_path / "01-x.ipynb")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_mark_of_an_uncommitted_tree_is_not_cut_off(path):
+    """A record's commit is shown by ``origin`` or ``short_commit``, which keep its +."""
+    code = "\n".join(cell.source for cell in read_notebook(path).cells if cell.cell_type == "code")
+    assert not re.search(r"""["']commit["']\]\[""", code)

@@ -99,3 +99,14 @@ def test_trade_off_is_the_mean_over_people(interactions, features):
         assert table.loc[weight, "ndcg@5"] == pytest.approx(np.mean(ndcg[weight]), abs=1e-9)
         assert table.loc[weight, "diversity@5"] == pytest.approx(np.mean(spread[weight]), abs=1e-5)
     assert table.loc[0.4, "diversity@5"] > table.loc[1.0, "diversity@5"]
+
+
+def test_test_lists_leave_out_what_was_rated_in_validation(interactions, features):
+    from mmrec.evaluation.protocol import evaluate
+
+    split = by_time(interactions)
+    model = make_model("ease").fit(split.train)
+    table = trade_off(model, split, item_vectors(features, split.train), [1.0], on="test", k=20)
+    assert table["ndcg@20"].iloc[0] == pytest.approx(evaluate(model, split).summary["ndcg@20"], abs=1e-3)
+    loose = evaluate(model, split, mask="train").summary["ndcg@20"]
+    assert abs(table["ndcg@20"].iloc[0] - loose) > 1e-2

@@ -53,7 +53,7 @@ def test_controlled_corrects_over_pairs_and_metrics(compared):
     assert set(found["rows"]) == {"good", "noise", "again"}
     tests = found["tests"]
     assert [test["metric"] for test in tests] == ["ndcg@20", "ndcg@20", "auc", "auc"]
-    assert all(test["runs above"] == 3 for test in tests)
+    assert all(test["runs above"] == test["runs significant"] == 3 for test in tests)
     assert all(test["p (Holm)"] >= test["p"] for test in tests)
     listed = [test for test in tests if test["metric"] == "ndcg@20"]
     assert [test["p"] for test in listed] == pytest.approx([1 / 10_001] * 2)
@@ -91,3 +91,21 @@ def test_each_seed_shuffles_in_its_own_way():
     assert np.array_equal(shuffled_fitter("content", split.train, features, scaled=False)(1).items, expected.items)
     unit = features.blocks["text"] / np.linalg.norm(features.blocks["text"], axis=1, keepdims=True)
     assert expected.items == pytest.approx(unit[order], abs=1e-6)
+
+
+def test_single_trainings_are_counted():
+    """Ten noisy trainings: their mean is above the control, most of them alone are not."""
+    rng = np.random.default_rng(3)
+    users, likes = np.repeat(np.arange(80), 6), rng.random(480) < 0.5
+    base = rng.random(80)
+    runs = {"noisy": [], "base": []}
+    for _ in range(10):
+        runs["noisy"].append(evaluation(rng, rng.normal(size=480), users, likes, base + 0.1 + rng.normal(size=80) / 2))
+        runs["base"].append(evaluation(rng, rng.normal(size=480), users, likes, base))
+    found = controlled(Comparison(runs), "noisy", ("base",))
+    listed = found["tests"][0]
+    assert listed["p (Holm)"] < 0.05
+    assert listed["runs significant"] < 10
+    assert f"A single training shows it in only {listed['runs significant']} of 10 cases." in show.control_verdict(
+        found, "noise"
+    )

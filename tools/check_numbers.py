@@ -197,6 +197,8 @@ def _strings(node: ast.AST) -> Iterator[ast.Constant | ast.JoinedStr]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
             continue
+        if isinstance(node, ast.FormattedValue) and child is node.format_spec:
+            continue
         if isinstance(child, ast.JoinedStr):
             yield child
             for part in child.values:
@@ -204,14 +206,14 @@ def _strings(node: ast.AST) -> Iterator[ast.Constant | ast.JoinedStr]:
                     yield from _strings(part)
         elif isinstance(child, ast.Constant) and isinstance(child.value, str):
             yield child
-        elif not (isinstance(node, ast.FormattedValue) and child is node.format_spec):
+        else:
             yield from _strings(child)
 
 
 def _fixed(node: ast.Constant | ast.JoinedStr) -> str:
-    if isinstance(node, ast.Constant):
-        return re.sub(r"\{[^{}\n]*\}", "□", str(node.value))
-    return "".join(str(part.value) if isinstance(part, ast.Constant) else "□" for part in node.values)
+    parts = [node] if isinstance(node, ast.Constant) else node.values
+    told = "".join(str(part.value) if isinstance(part, ast.Constant) else "□" for part in parts)
+    return re.sub(r"\{[^{}\n]*\}", lambda field: "□" * len(field[0]), told)  # fields of str.format
 
 
 def pages(root: Path = ROOT) -> list[Path]:
@@ -293,7 +295,8 @@ def wrong(one: Declared, root: Path = ROOT) -> str:
             cells = nbformat.read(root / one.file, as_version=4).cells
             if not any(cell.cell_type == "code" and rest in cell.source for cell in cells):
                 return f"no code cell has {rest!r}"
-            values = [float(found.replace("_", "")) for found in re.findall(r"(?<![\w.])\d[\d_]*(?:\.\d+)?|\.\d+", rest)]
+            written = re.findall(r"(?<![\w.])\d[\d_]*(?:\.\d+)?(?:e[-+]?\d+)?|(?<!\w)\.\d+", rest)
+            values = [float(value.replace("_", "")) for value in written]
             return "" if any(shown_as(value, one.number) for value in values) else f"{one.number!r} is not in {rest!r}"
         elif kind == "parameter":
             from mmrec.book.rules import declared_parameters

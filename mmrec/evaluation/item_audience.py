@@ -1,8 +1,9 @@
 """Does a model find the users who like a new item, or the same active users for every item?
 
 For each new item all users are ranked. The AUC is the probability that a user with a like of the item ranks above
-another user. Three baselines read nothing of the item: the model's scores of another new item, the user's mean score over the
-new items (one list for every item), and the number of training likes. The gain over them is what the item contributes.
+another user. Three baselines read nothing of the item: the model's scores of another new item, the user's mean score
+over the new items (one list for every item), and the number of training likes. The gain over them is what the item
+contributes.
 """
 
 from collections.abc import Mapping, Sequence

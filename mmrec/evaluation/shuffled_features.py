@@ -92,21 +92,38 @@ def controlled(compared: Comparison, model: str, others: tuple[str, ...]) -> dic
 
     Returns:
         ``"runs"``: number of trainings; ``"rows"``: model -> metric -> [mean, low, high] over users; ``"tests"``: rows
-        {"pair", "metric", "difference", "p", "p (Holm)", "runs above"}, corrected over all pairs and both metrics;
-        "runs above" counts the trainings in which the model is above the control's run of the same seed.
+        {"pair", "metric", "difference", "p", "p (Holm)", "runs above", "runs significant"}, corrected over all pairs
+        and both metrics. "runs significant" counts the trainings that are above by a test of their own, p < .05
+        without correction: a mean over trainings can be significant where a single training is not. "runs above" counts
+        the trainings in which the model is above the control's run of the same seed.
     """
-    by_list: dict[Any, Any] = compared.against(model, others).to_dict("index")
-    by_auc: dict[Any, Any] = auc_gaps(compared, model, others)
+    tested = _tested(compared, model, others)
+    alone = [
+        Comparison({name: [runs[at]] for name, runs in compared.runs.items()}, compared.seed)
+        for at in range(len(compared.runs[model]))
+    ]
+    by_run = [_tested(one, model, others, draws=300) for one in alone]
     tests: list[dict[str, Any]] = []
-    for metric, found in zip(METRICS, (by_list, by_auc), strict=True):
+    for metric, found in tested.items():
         for other in others:
             pair = f"{model} - {other}"
             both = zip(compared.runs[model], compared.runs[other], strict=True)
             above = sum(one.summary[metric] > two.summary[metric] for one, two in both)
+            single = [one[metric][pair] for one in by_run]
+            sure = sum(one["p"] < 0.05 and one["difference"] > 0 for one in single)
             row = {"pair": pair, "metric": metric, "difference": float(found[pair]["difference"])}
-            tests.append({**row, "p": float(found[pair]["p"]), "runs above": above})
+            tests.append({**row, "p": float(found[pair]["p"]), "runs above": int(above), "runs significant": int(sure)})
     adjusted = holm({str(place): test["p"] for place, test in enumerate(tests)})
     for place, test in enumerate(tests):
         test["p (Holm)"] = adjusted[str(place)]
     kept = Comparison({name: compared.runs[name] for name in (model, *others)}, compared.seed)
     return {"runs": len(compared.runs[model]), "rows": kept.as_json(METRICS), "tests": tests}
+
+
+def _tested(
+    compared: Comparison, model: str, others: tuple[str, ...], draws: int = 1000
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Metric -> pair -> difference and p, uncorrected."""
+    by_list = compared.against(model, others)
+    listed = {str(pair): {str(key): float(value) for key, value in row.items()} for pair, row in by_list.iterrows()}
+    return dict(zip(METRICS, (listed, auc_gaps(compared, model, others, draws)), strict=True))

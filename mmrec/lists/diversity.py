@@ -109,7 +109,8 @@ def trade_off(
         split: where the likes come from.
         vectors: (I, d) features that tell what is alike.
         weights: values of lambda.
-        on: ``"validation"``, where a weight may be chosen, or ``"test"``.
+        on: ``"validation"``, where a weight may be chosen, or ``"test"``, whose lists leave out what a user rated in
+            validation.
         k: length of the lists.
         block: users ranked at once.
 
@@ -119,7 +120,10 @@ def trade_off(
     rows = split.validation if on == "validation" else split.test["warm"]
     liked = np.ones(len(rows), bool) if split.train.is_implicit() else rows.rating >= LIKE_THRESHOLD
     likes = rows.take(liked).matrix()
-    relevant = likes - likes.multiply(split.train.matrix())  # (U, I)
+    if on == "test":  # as in ``evaluate``
+        model = model.leaving_out(split.validation)
+    rated = split.train.with_rows(split.validation) if on == "test" else split.train
+    relevant = likes - likes.multiply(rated.matrix())  # (U, I)
     users = np.flatnonzero(relevant.sum(axis=1))
     sums = {weight: np.zeros(2) for weight in weights}
     for lists in rank_all(model, users, POOL * k, block=block):

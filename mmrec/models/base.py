@@ -3,6 +3,7 @@
 import inspect
 import json
 from abc import ABC, abstractmethod
+from copy import copy
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -141,6 +142,12 @@ class Recommender(ABC):
             scores = self.scores(users[here])  # (b, I)
             items[here], best[here] = best_items(scores, k, self._seen[users[here]] if exclude_seen else None, allowed)
         return items, best
+
+    def leaving_out(self, rows: Interactions) -> Self:
+        """The same fitted model, whose lists leave out the items of these rows too, for the user of each row."""
+        other = copy(self)
+        other._seen = ((self._seen + rows.matrix()) > 0).astype(np.float32)
+        return other
 
     def save(self, folder: Path | str, **record: Any) -> None:
         """Write ``model.json`` (name, settings, sizes, ``record``) and ``state.npz`` into ``folder``."""

@@ -161,8 +161,7 @@ class Stacked(RankFusion):
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
         rng = np.random.default_rng(self.settings["seed"])
-        # rows of one instant keep their order: drawn, so that the file's order decides nothing
-        split = by_time(train.take(rng.permutation(len(train))), validation=0.0, test=self.settings["held_back"])
+        split = by_time(train, validation=0.0, test=self.settings["held_back"], seed=self.settings["seed"])
         held = split.test["warm"].likes(train.is_implicit())
         if not len(split.train) or not len(held):
             raise InputError("stacked: no like can be held back to learn weights from: there are too few ratings")

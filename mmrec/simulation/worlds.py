@@ -37,7 +37,7 @@ def draw_world(
     plan = SCENARIOS[scenario]
     rngs = [np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(5)]
     factors = draw_items(plan, items, rngs[0])
-    drawn, _ = draw_ratings(draw_truth(plan, factors, users, rngs[1]), ratings, rngs[2])
+    drawn, _ = draw_ratings(draw_truth(plan, factors, users, rngs[1]), ratings, rngs[2], plan.process.activity)
     stars, number = drawn.stars.astype(np.float32), np.arange(ratings)
     rows = Interactions(drawn.user, drawn.item, stars, drawn.timestamp, number, users, items)
     if not with_reviews:
