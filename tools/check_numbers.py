@@ -1,18 +1,19 @@
 """List the numbers in README and pages that no record and no cell stands behind: ``python tools/check_numbers.py``.
 
-A number in prose goes stale when a result changes. So a result belongs into a block that ``tools/readme.py`` writes from
-the records, or into a sentence that a cell computes. This check reads README.md, book/*.md and, of each notebook, the
-Markdown cells, the captions and alt texts of figures, and the fixed parts of sentences that a cell prints. It lists what
-looks like a measurement and is not declared, and exits with 1 if there is any.
+A number in prose goes stale when a result changes. So a result belongs in a block that ``tools/readme.py`` writes from
+the records, or in a sentence that a cell computes. This check reads README.md, book/*.md and, of each notebook, the
+Markdown cells, the captions and alt texts of figures, and the fixed parts of sentences that a cell prints. It lists
+what looks like a measurement and is not declared, and exits with 1 if there is any.
 
 A measurement is a number with a decimal point, a percentage, a number with a unit of time or memory, a multiplier
 ("8.4 times", "six times"), and any other number above ``MOST``. Not read are: generated blocks, code, formulas, roles,
 citations, addresses; numbers of sections, formulas, steps, lists, versions and years; digits inside a name (VGG16,
-NDCG@20); the term "95% interval"; the run time on top of a chapter, a round estimate (the status page of a build has the
-measured seconds). Code or a formula that is nothing but a number is read all the same.
+NDCG@20); the term "95% interval"; the run time on top of a chapter, a round estimate (the status page of a build has
+the measured seconds). Code or a formula that is nothing but a number is read all the same.
 
-Constants are declared in ``tools/numbers.yml``, one entry each: the file, the words with the number in them, the number,
-and where it comes from. A declaration whose words are not in the file is an error. Origins of these kinds are checked:
+Constants are declared in ``tools/numbers.yml``, one entry each: the file, the words with the number in them, the
+number, and where it comes from. A declaration whose words are not in the file is an error. The origin is one of these,
+and is checked as far as it can be:
 
     record NAME: KEY / KEY            the value in results/NAME.json, at the precision shown (a percentage: times 100)
     setting MODULE.NAME[KEY]          a constant of this project
@@ -48,8 +49,17 @@ UNITS = (
     r"%|per ?cent\b|(?:milli|micro)?seconds?\b|minutes?\b|hours?\b|ms\b|s\b|[KMGT]i?B\b|(?:kilo|mega|giga)bytes?\b"
     r"|times\b|fold\b|x\b(?! \d)"
 )
-MANY = dict(zip("two three four five six seven eight nine ten eleven twelve".split(), range(2, 13), strict=True))
-MANY |= {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "hundred": 100, "thousand": 1000}
+MANY = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
+MANY |= {
+    "eleven": 11,
+    "twelve": 12,
+    "twenty": 20,
+    "thirty": 30,
+    "forty": 40,
+    "fifty": 50,
+    "hundred": 100,
+    "thousand": 1000,
+}
 COMPARED = r"times (?=as|the|that|more|less|fewer|larger|smaller|longer|faster|slower)|per ?cent|seconds|minutes|hours"
 DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\.\d+|\d+)(?:e[-+]?\d+)?"
 NUMBER = re.compile(
@@ -225,7 +235,8 @@ def pages(root: Path = ROOT) -> list[Path]:
 def blocks() -> dict[str, tuple[str, ...]]:
     """File -> names of the blocks that ``tools/readme.py`` writes there."""
     spec = importlib.util.spec_from_file_location("readme", ROOT / "tools/readme.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     readme = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(readme)
     return {file: tuple(found) for file, found in readme.BLOCKS.items()}
@@ -258,7 +269,9 @@ def check(root: Path = ROOT, declared: list[Declared] | None = None) -> tuple[li
                     around = " ".join(text[max(0, start - 40) : end + 40].split())
                     missing.append(Found(file, cell, above + line, number, around))
     faults = [f"{one.file}: no number {one.number!r} in {one.words!r}" for one in declared if one not in used]
-    faults += [f"{one.file}: {one.number!r} in {one.words!r}: {fault}" for one in declared if (fault := wrong(one, root))]
+    for one in declared:
+        if fault := wrong(one, root):
+            faults.append(f"{one.file}: {one.number!r} in {one.words!r}: {fault}")
     return missing, faults
 
 
@@ -266,12 +279,11 @@ def _covers(one: Declared, text: str, start: int, end: int) -> bool:
     """Whether the words of a declaration stand around this number of a text, whatever the line breaks."""
     pattern = r"\s+".join(re.escape(word) for word in one.words.split())
     number = re.compile(rf"(?<![\w.,]){re.escape(one.number)}(?!\w|[.,]\d)")
-    return any(
-        found.start() <= start
-        and end <= found.end()
-        and any(found.start() + at.start() <= start and end <= found.start() + at.end() for at in number.finditer(found[0]))
-        for found in re.finditer(pattern, text)
-    )
+    for found in re.finditer(pattern, text):
+        inside = [(found.start() + at.start(), found.start() + at.end()) for at in number.finditer(found[0])]
+        if any(first <= start and end <= last for first, last in inside):
+            return True
+    return False
 
 
 def wrong(one: Declared, root: Path = ROOT) -> str:
@@ -343,6 +355,7 @@ def shown_as(value: float, number: str) -> bool:
 
 
 def main() -> None:
+    """Print what is missing and what is faulty."""
     missing, faults = check()
     for line in [*map(str, missing), *faults]:
         print(line)
