@@ -184,3 +184,12 @@ def test_origins_are_checked(numbers, book, origin, number, fault):
     write(book, "# Title", "some = [range(200), x >= 0.98]")
     found = numbers.wrong(declared(numbers, origin, number, file=NOTEBOOK), book)
     assert fault in found if fault else found == ""
+
+
+def test_the_command_fails_where_the_list_is_not_empty(numbers, monkeypatch, capsys):
+    for found, code in (([], []), 0), ((["a number"], []), 1), (([], ["a stale entry"]), 1):
+        monkeypatch.setattr(numbers, "check", lambda found=found: found)
+        with pytest.raises(SystemExit) as exit:
+            numbers.main()
+        assert exit.value.code == code
+    assert "a stale entry" in capsys.readouterr().out
