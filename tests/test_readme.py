@@ -1,29 +1,157 @@
-"""The README shows what the records hold."""
+"""README and the page of results show what the records hold."""
 
 import importlib.util
 import json
+import shutil
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 
 
-def test_tables_are_those_of_the_records():
+@pytest.fixture(scope="module")
+def readme():
     spec = importlib.util.spec_from_file_location("readme", ROOT / "tools/readme.py")
-    readme = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(readme)
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme.renewed(text) == text, "run: python tools/readme.py"
-    wrong = text.replace("| `ease` | 0.", "| `ease` | 1.", 1)
-    assert readme.renewed(wrong) == text
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def test_figures_of_the_listing_are_those_of_the_record():
+@pytest.fixture
+def copied(readme, tmp_path, monkeypatch):
+    """A copy of the records, to be changed."""
+    shutil.copytree(ROOT / "results", tmp_path / "results")
+    monkeypatch.setattr(readme, "ROOT", tmp_path)
+
+    def change(name, edit):
+        path = tmp_path / "results" / f"{name}.json"
+        found = json.loads(path.read_text(encoding="utf-8"))
+        edit(found)
+        path.write_text(json.dumps(found), encoding="utf-8")
+
+    return change
+
+
+@pytest.mark.parametrize("file", ["README.md", "book/results.md"])
+def test_blocks_are_those_of_the_records(readme, file):
+    text = (ROOT / file).read_text(encoding="utf-8")
+    assert readme.renewed(text, file) == text, "run: python tools/readme.py"
+    wrong = text.replace("0.9", "0.1")
+    assert wrong != text
+    assert readme.renewed(wrong, file) == text
+
+
+def test_a_missing_block_is_an_error(readme):
+    with pytest.raises(SystemExit, match="0 places for the block 'headline'"):
+        readme.renewed("# mmrec\n")
+
+
+def test_digits_are_compared_with_the_strongest_baseline(readme):
+    found = json.loads((ROOT / "results/digits.json").read_text(encoding="utf-8"))["results"]["accuracy"]
+    mean = {name: sum(row.values()) / len(row) for name, row in found.items()}
+    best = sorted(mean, key=mean.__getitem__)[-2]
+    assert f"{mean[best]:.3f} of {best}, the strongest baseline" in readme.digits()
+
+
+def test_costs_of_the_listing_are_differences_of_the_record(readme):
     alone = json.loads((ROOT / "results/listing.json").read_text(encoding="utf-8"))["results"]["alone"]
-    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    mean, low, high = alone["mended"]["auc"]
-    cost = {name: f"{mean - row['auc'][0]:.3f}" for name, row in alone.items()}
-    assert (
-        f"reaches an AUC of {mean:.3f} [{low:.3f}, {high:.3f}]. Alone among mended parts, stars as targets cost "
-        f"{cost['stars']} of it, rows paired by position {cost['positions']}, features that are never scaled "
-        f"{cost['raw_features']}, the review of the rating {cost['review']}, nobody in the network {cost['nobody']}."
-    ) in text
+    cost = alone["mended"]["auc"][0] - alone["stars"]["auc"][0]
+    assert f"stars as targets by {cost:.3f}" in readme.listing()
+
+
+def test_p_at_the_floor_is_a_bound(readme):
+    assert readme.adjusted({"p": 1 / 10_001, "p_holm": 0.0023}) == "<= 0.0023"  # a record without the flag
+    assert readme.adjusted({"p": 3 / 10_001, "p_holm": 0.0048}) == "0.0048"
+    assert readme.adjusted({"p": 2 / 1024, "p (Holm)": 0.012, "at floor": True}) == "<= 0.012"
+    assert readme.adjusted({"p": 1 / 10_001, "p_holm": 0.0023, "at_floor": False}) == "0.0023"
+
+
+def test_the_best_models_are_chosen_on_validation(readme, copied):
+    def edit(found):
+        for place, row in enumerate(found["results"]["models"].values()):
+            row["validation ndcg@20"], row["ndcg@20"] = 1 - place / 100, place / 100
+
+    copied("models-films", edit)
+    names = list(readme.record("models-films")["models"])
+    shown = [line.split("`")[1] for line in readme.models("films").splitlines() if line.startswith("| `")]
+    assert shown[: readme.BEST] == names[: readme.BEST]
+
+
+def test_an_old_protocol_is_said_and_a_new_one_described(readme, copied):
+    copied("models-films", lambda found: found["results"].pop("protocol", None))
+    assert "older than the present protocol" in readme.models("films")
+    assert "older than the present protocol" in readme.headline()
+    new = {"tries": 7, "mask": "all", "folds": 10}
+    for name in ("films", "lastfm", "embedded"):
+        copied(f"models-{name}", lambda found: found["results"].update(protocol=new))
+    assert "Up to 7 settings per model; test lists leave out what the user rated in training and validation." in (
+        readme.models("films")
+    )
+    assert "older" not in readme.headline()
+
+
+def test_a_record_of_a_changed_tree_is_marked(readme, copied):
+    copied("sentiment", lambda found: found.update(commit="0123456789+"))
+    assert "commit `01234567+`" in readme.source("sentiment")
+    assert "to be made again" in readme.source("sentiment")
+
+
+def test_the_fusion_model_is_set_next_to_the_others(readme, copied):
+    def edit(found):
+        rows = found["results"]["models"]
+        rows["fusion"].update({"ndcg@20": 0.2, "ndcg@20 interval": [0.18, 0.22]})
+        rows["ease"].update({"ndcg@20": 0.1, "ndcg@20 interval": [0.09, 0.11]})
+        rows["document-user"].update({"ndcg@20": 0.21, "ndcg@20 interval": [0.19, 0.23]})
+
+    copied("models-lastfm", edit)
+    assert readme.beside("lastfm", "fusion", ["ease", "document-user"]) == (
+        "`fusion` reaches NDCG@20 0.200 and is ahead of `ease` (0.100; intervals apart) and loses to `document-user` "
+        "(0.210; intervals overlap)"
+    )
+
+
+def test_settings_of_the_last_fit_are_compared(readme, copied):
+    first = readme.record("models-films")["models"]
+
+    def edit(found):
+        for name, row in found["results"]["models"].items():
+            row["settings"] = first[name]["settings"]
+
+    copied("models-films-refit", edit)
+    assert readme.refitted_settings() == "All settings are those of the table above."
+    copied("models-films-refit", lambda found: found["results"]["models"]["ease"].update(settings={"l2": -1}))
+    assert "The settings of `ease` are not those" in readme.refitted_settings()
+
+
+def test_new_items_come_from_folds_alone(readme, tmp_path, copied):
+    def test(difference, p):
+        return {
+            "difference": difference, "low": difference - 0.01, "high": difference + 0.01, "ahead": 10, "draws": 10,
+            "p": 0.001953, "p (Holm)": p, "at floor": True,
+        }  # fmt: skip
+
+    path = tmp_path / "results/new-items-films.json"
+    path.unlink(missing_ok=True)
+    assert readme.new("items", "films").startswith("Not recorded yet")
+    assert "new_items" not in readme.headline()
+    models = {
+        "content-popularity": {"ndcg@20": [0.2, 0.18, 0.22]},
+        "two-towers": {"ndcg@20": [0.25, 0.2, 0.3], "against the base": test(0.05, 0.012)},
+        "ease-features": {"ndcg@20": [0.21, 0.2, 0.3], "against the base": test(0.01, 0.4)},
+        "two-towers, users exchanged": {"ndcg@20": [0.15, 0.1, 0.2]},
+    }
+    personal = {f"two-towers - two-towers, {one}": test(0.1, 0.01) for one in ("users exchanged", "mean score")}
+    personal |= {f"ease-features - ease-features, {one}": test(0.1, 0.3) for one in ("users exchanged", "mean score")}
+    modalities = {"two-towers - two-towers, text alone": test(-0.1, 0.01)}
+    results = {"base": "content-popularity", "models": models, "folds": 10, "tries": 4, "modalities": ["text"]}
+    results["tests"] = {"personal": personal, "modalities": modalities}
+    record = {"command": "python x.py", "seeds": 10, "commit": "0" * 40, "results": results}
+    path.write_text(json.dumps(record), encoding="utf-8")
+    shown = readme.new("items", "films")
+    assert "| `two-towers` | 0.250 [0.200, 0.300] | +0.050 [+0.040, +0.060] | 10 of 10 | <= 0.012 |" in shown
+    assert "`two-towers` is significantly better than `content-popularity`, which knows no user." in shown
+    assert "than with users exchanged and than the mean score is `two-towers`." in shown
+    assert "`two-towers` with all modalities is not significantly better than with text alone." in shown
+    assert "exchanged` |" not in shown
+    assert "better: `two-towers` +0.050" in readme.headline()

@@ -1,18 +1,19 @@
 """List the numbers in README and pages that no record and no cell stands behind: ``python tools/check_numbers.py``.
 
-A number in prose goes stale when a result changes. So a result belongs into a block that ``tools/readme.py`` writes from
-the records, or into a sentence that a cell computes. This check reads README.md, book/*.md and, of each notebook, the
-Markdown cells, the captions and alt texts of figures, and the fixed parts of sentences that a cell prints. It lists what
-looks like a measurement and is not declared, and exits with 1 if there is any.
+A number in prose goes stale when a result changes. So a result belongs in a block that ``tools/readme.py`` writes from
+the records, or in a sentence that a cell computes. This check reads README.md, book/*.md and, of each notebook, the
+Markdown cells, the captions and alt texts of figures, and the fixed parts of sentences that a cell prints. It lists
+what looks like a measurement and is not declared, and exits with 1 if there is any.
 
 A measurement is a number with a decimal point, a percentage, a number with a unit of time or memory, a multiplier
 ("8.4 times", "six times"), and any other number above ``MOST``. Not read are: generated blocks, code, formulas, roles,
 citations, addresses; numbers of sections, formulas, steps, lists, versions and years; digits inside a name (VGG16,
-NDCG@20); the term "95% interval"; the run time on top of a chapter, a round estimate (the status page of a build has the
-measured seconds). Code or a formula that is nothing but a number is read all the same.
+NDCG@20); the term "95% interval"; the run time on top of a chapter, a round estimate (the status page of a build has
+the measured seconds). Code or a formula that is nothing but a number is read all the same.
 
-Constants are declared in ``tools/numbers.yml``, one entry each: the file, the words with the number in them, the number,
-and where it comes from. A declaration whose words are not in the file is an error. Origins of these kinds are checked:
+Constants are declared in ``tools/numbers.yml``, one entry each: the file, the words with the number in them, the
+number, and where it comes from. A declaration whose words are not in the file is an error. The origin is one of these,
+and is checked as far as it can be:
 
     record NAME: KEY / KEY            the value in results/NAME.json, at the precision shown (a percentage: times 100)
     setting MODULE.NAME[KEY]          a constant of this project
@@ -48,8 +49,17 @@ UNITS = (
     r"%|per ?cent\b|(?:milli|micro)?seconds?\b|minutes?\b|hours?\b|ms\b|s\b|[KMGT]i?B\b|(?:kilo|mega|giga)bytes?\b"
     r"|times\b|fold\b|x\b(?! \d)"
 )
-MANY = dict(zip("two three four five six seven eight nine ten eleven twelve".split(), range(2, 13), strict=True))
-MANY |= {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "hundred": 100, "thousand": 1000}
+MANY = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
+MANY |= {
+    "eleven": 11,
+    "twelve": 12,
+    "twenty": 20,
+    "thirty": 30,
+    "forty": 40,
+    "fifty": 50,
+    "hundred": 100,
+    "thousand": 1000,
+}
 COMPARED = r"times (?=as|the|that|more|less|fewer|larger|smaller|longer|faster|slower)|per ?cent|seconds|minutes|hours"
 DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\.\d+|\d+)(?:e[-+]?\d+)?"
 NUMBER = re.compile(
@@ -197,6 +207,8 @@ def _strings(node: ast.AST) -> Iterator[ast.Constant | ast.JoinedStr]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
             continue
+        if isinstance(node, ast.FormattedValue) and child is node.format_spec:
+            continue
         if isinstance(child, ast.JoinedStr):
             yield child
             for part in child.values:
@@ -204,14 +216,14 @@ def _strings(node: ast.AST) -> Iterator[ast.Constant | ast.JoinedStr]:
                     yield from _strings(part)
         elif isinstance(child, ast.Constant) and isinstance(child.value, str):
             yield child
-        elif not (isinstance(node, ast.FormattedValue) and child is node.format_spec):
+        else:
             yield from _strings(child)
 
 
 def _fixed(node: ast.Constant | ast.JoinedStr) -> str:
-    if isinstance(node, ast.Constant):
-        return re.sub(r"\{[^{}\n]*\}", "□", str(node.value))
-    return "".join(str(part.value) if isinstance(part, ast.Constant) else "□" for part in node.values)
+    parts = [node] if isinstance(node, ast.Constant) else node.values
+    told = "".join(str(part.value) if isinstance(part, ast.Constant) else "□" for part in parts)
+    return re.sub(r"\{[^{}\n]*\}", lambda field: "□" * len(field[0]), told)  # fields of str.format
 
 
 def pages(root: Path = ROOT) -> list[Path]:
@@ -223,7 +235,8 @@ def pages(root: Path = ROOT) -> list[Path]:
 def blocks() -> dict[str, tuple[str, ...]]:
     """File -> names of the blocks that ``tools/readme.py`` writes there."""
     spec = importlib.util.spec_from_file_location("readme", ROOT / "tools/readme.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     readme = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(readme)
     return {file: tuple(found) for file, found in readme.BLOCKS.items()}
@@ -256,7 +269,9 @@ def check(root: Path = ROOT, declared: list[Declared] | None = None) -> tuple[li
                     around = " ".join(text[max(0, start - 40) : end + 40].split())
                     missing.append(Found(file, cell, above + line, number, around))
     faults = [f"{one.file}: no number {one.number!r} in {one.words!r}" for one in declared if one not in used]
-    faults += [f"{one.file}: {one.number!r} in {one.words!r}: {fault}" for one in declared if (fault := wrong(one, root))]
+    for one in declared:
+        if fault := wrong(one, root):
+            faults.append(f"{one.file}: {one.number!r} in {one.words!r}: {fault}")
     return missing, faults
 
 
@@ -264,12 +279,11 @@ def _covers(one: Declared, text: str, start: int, end: int) -> bool:
     """Whether the words of a declaration stand around this number of a text, whatever the line breaks."""
     pattern = r"\s+".join(re.escape(word) for word in one.words.split())
     number = re.compile(rf"(?<![\w.,]){re.escape(one.number)}(?!\w|[.,]\d)")
-    return any(
-        found.start() <= start
-        and end <= found.end()
-        and any(found.start() + at.start() <= start and end <= found.start() + at.end() for at in number.finditer(found[0]))
-        for found in re.finditer(pattern, text)
-    )
+    for found in re.finditer(pattern, text):
+        inside = [(found.start() + at.start(), found.start() + at.end()) for at in number.finditer(found[0])]
+        if any(first <= start and end <= last for first, last in inside):
+            return True
+    return False
 
 
 def wrong(one: Declared, root: Path = ROOT) -> str:
@@ -293,7 +307,8 @@ def wrong(one: Declared, root: Path = ROOT) -> str:
             cells = nbformat.read(root / one.file, as_version=4).cells
             if not any(cell.cell_type == "code" and rest in cell.source for cell in cells):
                 return f"no code cell has {rest!r}"
-            values = [float(found.replace("_", "")) for found in re.findall(r"(?<![\w.])\d[\d_]*(?:\.\d+)?|\.\d+", rest)]
+            written = re.findall(r"(?<![\w.])\d[\d_]*(?:\.\d+)?(?:e[-+]?\d+)?|(?<!\w)\.\d+", rest)
+            values = [float(value.replace("_", "")) for value in written]
             return "" if any(shown_as(value, one.number) for value in values) else f"{one.number!r} is not in {rest!r}"
         elif kind == "parameter":
             from mmrec.book.rules import declared_parameters
@@ -340,6 +355,7 @@ def shown_as(value: float, number: str) -> bool:
 
 
 def main() -> None:
+    """Print what is missing and what is faulty."""
     missing, faults = check()
     for line in [*map(str, missing), *faults]:
         print(line)

@@ -67,6 +67,8 @@ def lines(head: list[str], rows: list[list[str]]) -> str:
 
 def joined(words: Sequence[str]) -> str:
     """ "a, b and c"."""
+    if not words:
+        return ""
     *first, last = words
     return f"{', '.join(first)} and {last}" if first else last
 
@@ -91,7 +93,8 @@ def source(name: str) -> str:
     """Where a block comes from: command, seeds, commit, and what is to be known about an old protocol."""
     found = whole(name)
     assert found is not None
-    told = f"`results/{name}.json`, {count(found['seeds'], 'seed')}, commit `{short_commit(found)}`: `{found['command']}`."
+    told = f"`results/{name}.json`, {count(found['seeds'], 'seed')}, commit `{short_commit(found)}`:"
+    told += f" `{found['command']}`."
     if found["commit"].endswith("+"):
         told += " The tree held changes that no commit holds, so the record is to be made again."
     return told
@@ -102,8 +105,8 @@ def protocol(name: str) -> str:
     found = record(name).get("protocol")
     if found is None:
         return (
-            "This record is older than the present protocol: its search had a budget in seconds, and its test lists leave "
-            "out training items only. It is to be made again."
+            "This record is older than the present protocol: its search had a budget in seconds, and its test lists "
+            "leave out training items only. It is to be made again."
         )
     masked = {"all": "training and validation", "train": "training alone"}[found["mask"]]
     return f"Up to {found['tries']} settings per model; test lists leave out what the user rated in {masked}."
@@ -137,8 +140,8 @@ def refitted_settings() -> str:
     if not other:
         return "All settings are those of the table above."
     return (
-        f"This record has its own search. The settings of {quoted(other)} are not those of the table above, so a difference "
-        "between the two tables is not due to the last fit alone."
+        f"This record has its own search. The settings of {quoted(other)} are not those of the table above, so a "
+        "difference between the two tables is not due to the last fit alone."
     )
 
 
@@ -162,8 +165,8 @@ def fusion_beside() -> str:
     return (
         f"On the films {beside('films', 'fusion', ['ease'])}. "
         f"On Last.fm-2K {beside('lastfm', 'fusion', ['ease', 'document-user'])}. "
-        "The simulator of the embedded catalogue and `fusion` share a response model, so its shares of the oracle are a best "
-        "case."
+        "The simulator of the embedded catalogue and `fusion` share a response model, so its shares of the oracle are "
+        "a best case."
     )
 
 
@@ -174,7 +177,7 @@ def oracle() -> str:
 
 
 def new(case: str, name: str) -> str:
-    """Items or users without training rows: every model against the strongest list for everyone, and what is personal."""
+    """Items or users without training rows: every model against a list that knows no user, and what is personal."""
     made = f"new-{case}-{name}"
     found = whole(made)
     if found is None:
@@ -193,7 +196,8 @@ def new(case: str, name: str) -> str:
                 better.append(model)
         rows.append(cells if test else [*cells, "", "", ""])
     head = ["model", "NDCG@20", f"minus `{base}`", "draws ahead", "p"]
-    told = f"Better than `{base}`, which knows no user: {quoted(better)}." if better else f"No model is better than `{base}`."
+    told = f"{quoted(better) or 'No model'} {'are' if len(better) > 1 else 'is'} significantly better than `{base}`, "
+    told += "which knows no user."
     told += personal(results["tests"]["personal"]) + by_modality(results["tests"]["modalities"])
     drawn = f"{count(results['folds'], 'fold')}, {results['tries']} settings tried per model and fold."
     return f"{drawn}\n\n{lines(head, rows)}\n\n{told}\n\n{source(made)}"
@@ -217,16 +221,17 @@ def personal(tests: dict[str, dict[str, Any]]) -> str:
 
 
 def by_modality(tests: dict[str, dict[str, Any]]) -> str:
-    """What all modalities together add to one of them and to shuffled features."""
-    parts = []
+    """What all modalities together add to each of them alone and to shuffled features."""
+    told = ""
     for name in dict.fromkeys(pair.split(" - ")[0] for pair in tests):
-        own = {pair.split(", ")[-1]: test for pair, test in tests.items() if pair.startswith(f"{name} - {name}, ")}
-        if own:
-            good = [label for label, test in own.items() if won(test)]
-            parts.append(f"`{name}` than {joined(good)}" if good else f"`{name}` than none of them")
-    if not parts:
-        return ""
-    return f" With all modalities, compared with one alone and with shuffled features, these are better: {'; '.join(parts)}."
+        own = {pair.removeprefix(f"{name} - {name}, "): test for pair, test in tests.items()}
+        own = {label: test for label, test in own.items() if " - " not in label}
+        good = [label for label, test in own.items() if won(test)]
+        if good:
+            told += f" `{name}` with all modalities is better than with {joined(good)}."
+        elif own:
+            told += f" `{name}` with all modalities is not significantly better than with {joined(list(own))}."
+    return told
 
 
 def fusion(name: str) -> str:
@@ -259,17 +264,19 @@ def fusion_verdict(name: str) -> str:
     groups: dict[str, list[str]] = {"better": [], "worse": [], "not significantly different": []}
     for form in FORMS:
         test = tests[f"{best} - {form}"]
-        sure = test["p (Holm)"] < SIGNIFICANT
-        groups["not significantly different" if not sure else "better" if test["difference"] < 0 else "worse"].append(form)
+        verdict = "better" if test["difference"] < 0 else "worse"
+        groups[verdict if test["p (Holm)"] < SIGNIFICANT else "not significantly different"].append(form)
     parts = [f"{quoted(forms)} {'is' if len(forms) == 1 else 'are'} {word}" for word, forms in groups.items() if forms]
     return f"Compared with `{best}` by NDCG@20, {joined(parts)}."
 
 
 def sentiment() -> str:
+    """The classifier of clothing reviews against its baselines."""
     auc = record("sentiment")["auc"]
     return (
         f"Sentiment of clothing reviews, products held out: AUC {interval(*auc['classifier'])}, compared with "
-        f"{auc['tf-idf, logistic regression'][0]:.3f} of a logistic regression on TF-IDF and {auc['VADER'][0]:.3f} of VADER."
+        f"{auc['tf-idf, logistic regression'][0]:.3f} of a logistic regression on TF-IDF and {auc['VADER'][0]:.3f} of "
+        "VADER."
     )
 
 
@@ -280,8 +287,8 @@ def digits() -> str:
     network = "network that keeps time"
     strongest = max((name for name in mean if name != network), key=mean.__getitem__)
     return (
-        f"Spoken digits, one speaker held out: accuracy {mean[network]:.3f} (worst speaker {min(found[network]):.3f}) against "
-        f"{mean[strongest]:.3f} of {strongest}, the strongest baseline, and "
+        f"Spoken digits, one speaker held out: accuracy {mean[network]:.3f} (worst speaker {min(found[network]):.3f}) "
+        f"against {mean[strongest]:.3f} of {strongest}, the strongest baseline, and "
         f"{mean['mean of 13 MFCCs (section 5)']:.3f} of a mean of MFCCs."
     )
 
@@ -294,8 +301,8 @@ def listing() -> str:
     order = sorted((name for name in cost if cost[name] > 0.05), key=lambda name: -cost[name])
     parts = [f"{FAULTS.get(name, name)} by {cost[name]:.3f}" for name in order]
     return (
-        f"As printed the listing does not run. Repaired, its network reaches an AUC of {interval(*mended)}. Putting back one "
-        f"fault at a time lowers this AUC. Largest losses: {joined(parts)}."
+        f"As printed the listing does not run. Repaired, its network reaches an AUC of {interval(*mended)}. Putting "
+        f"back one fault at a time lowers this AUC. Largest losses: {joined(parts)}."
     )
 
 
@@ -307,7 +314,8 @@ def loop() -> str:
     covered = [row["estimators"][name]["coverage"][0] for row in cases.values() for name in estimators]
     told = (
         f"Intervals of level 95% of three off-policy estimators ({joined(estimators)}) contain the truth in "
-        f"{min(covered):.1%} to {max(covered):.1%} of {found['offpolicy']['logs']:,} logs, over {count(len(cases), 'case')}."
+        f"{min(covered):.1%} to {max(covered):.1%} of {found['offpolicy']['logs']:,} logs, over "
+        f"{count(len(cases), 'case')}."
     )
     draws = found.get("draws")
     if draws is None:
@@ -363,10 +371,10 @@ def throughput_text() -> str:
     """Ratios, memory and the posters, in sentences."""
     found = record("throughput")
     runs = {(run["modality"], run["method"]): run for run in found["runs"]}
-    told = "Compared with its bare loop, mmrec encodes {:.2f} times as many pictures and {:.2f} times as many sounds.".format(
-        *(runs[modality, "bare loop"]["mmrec_ratio"] for modality in ("image", "audio"))
-    )
-    told += f" Compared with a plain loop over librosa, it is {runs['audio', 'plain loop']['mmrec_ratio']:.2f} times as fast."
+    bare = [runs[modality, "bare loop"]["mmrec_ratio"] for modality in ("image", "audio")]
+    told = f"Compared with its bare loop, mmrec encodes {bare[0]:.2f} times as many pictures and {bare[1]:.2f} times as"
+    told += f" many sounds. It is {runs['audio', 'plain loop']['mmrec_ratio']:.2f} times as fast as a plain loop over"
+    told += " librosa."
     slow = runs["image", "listing"]["vgg16_ratio"]
     told += f" VGG16 (random weights) is {slow:.1f} times as fast as in the listing, which builds it for each picture."
     if memory := found.get("memory"):
@@ -424,7 +432,7 @@ def headline() -> str:
         base, rated = results["base"], results["models"]
         tested = {model: row["against the base"] for model, row in rated.items() if row.get("against the base")}
         better = [model for model, test in tested.items() if won(test)]
-        told = f"NDCG@20 of `{base}`, which knows no user, {interval(*rated[base]['ndcg@20'])}; better: "
+        told = f"NDCG@20 of `{base}`, which knows no user, {interval(*rated[base]['ndcg@20'])}; significantly better: "
         told += joined([f"`{model}` {difference(tested[model])}" for model in better]) if better else "none"
         add(title, told, f"new-{case}-{name}")
     auc = record("sentiment")["auc"]
@@ -477,6 +485,7 @@ def renewed(text: str, file: str = "README.md") -> str:
 
 
 def main() -> None:
+    """Write all blocks."""
     for file in BLOCKS:
         path = ROOT / file
         path.write_text(renewed(path.read_text(encoding="utf-8"), file), encoding="utf-8")
