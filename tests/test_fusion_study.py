@@ -167,6 +167,8 @@ def test_families_are_small_enough_to_be_significant(program):
     found = program.families(named)
     assert len(found) == 10
     assert all(0 < len(pairs) * 2 / 2**10 < 0.05 for pairs in found.values())
+    controls = [pair for name, pairs in found.items() if name != "personal" for pair in pairs]
+    assert not [name for pair in controls for name in pair if name.endswith(program.CONTROLS)]
     assert ("tuned: network, encoders together", "encoders together") in found["settings"]
 
 
