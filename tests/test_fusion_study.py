@@ -95,17 +95,17 @@ def test_new_items_have_the_lists_without_a_user(made):
 
 
 def test_tests_count_folds_for_new_items_and_users_for_known_ones(made):
-    new = made["embedded"]["tests"]["forms"]["cold-item"]["network - concatenation"]
+    new = made["embedded"]["tests"]["forms"]["cold-item"]["concatenation - network"]
     values = made["embedded"]["rows"]
     for metric in ("ndcg@20", "auc"):
-        gaps = np.subtract(*(values[name]["cold-item"][f"{metric} per run"] for name in ("network", "concatenation")))
+        gaps = np.subtract(*(values[name]["cold-item"][f"{metric} per run"] for name in ("concatenation", "network")))
         assert new[metric]["difference"] == pytest.approx(gaps.mean(), abs=2e-5)
         assert new[metric]["ahead"] == (gaps > 0).sum()
         assert new[metric]["draws"] == FOLDS
         assert new[metric]["p"] >= 2 / 2**FOLDS
         assert new[metric]["low"] <= new[metric]["difference"] <= new[metric]["high"]
-    known = made["embedded"]["tests"]["forms"]["warm"]["network - concatenation"]
-    gap = values["network"]["warm"]["ndcg@20"][0] - values["concatenation"]["warm"]["ndcg@20"][0]
+    known = made["embedded"]["tests"]["forms"]["warm"]["concatenation - network"]
+    gap = values["concatenation"]["warm"]["ndcg@20"][0] - values["network"]["warm"]["ndcg@20"][0]
     assert known["ndcg@20"]["difference"] == pytest.approx(gap, abs=2e-5)
     assert known["ndcg@20"]["low"] <= gap <= known["ndcg@20"]["high"]
     assert "draws" not in known["ndcg@20"]
