@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import keras
@@ -270,10 +270,20 @@ def test_accuracy_on_ratings_counts_one_star_as_right():
     assert parts.keras_accuracy(scores, stars) == pytest.approx(1 / 4)
 
 
-def test_the_leak_is_far_above_the_honest_auc(table, audit):
+def test_the_leak_is_far_above_the_honest_auc_where_reviews_tell_the_rating(simulated):
+    """Simulated reviews are noisy; these say it plainly, so that the size of the leak does not hang on the noise."""
+    catalogue = read_catalogue(simulated)
+    liked = catalogue.interactions.rating >= LIKE_THRESHOLD
+    plain = tuple("superb, loved it" if like else "dull, hated it" for like in liked)
+    audit = Audit(replace(catalogue, reviews=plain), seed=0, **SMALL)
     leak = audit.run(Faults(review=True))
     assert leak.reported > leak.auc + 0.15
     assert leak.reported > audit.run(Faults()).auc + 0.1
+
+
+def test_the_leak_is_reported(table, audit):
+    leak = audit.run(Faults(review=True))
+    assert leak.reported > leak.auc
     assert table.loc["review", "reported, alone"] == f"AUC {leak.reported:.3f}"
 
 
