@@ -235,20 +235,23 @@ def test_every_item_and_user_is_new_once(bundle):
 
 def test_an_interrupted_run_of_folds_goes_on(bundle, tmp_path, monkeypatch):
     out, options = tmp_path / "r.json", {"seeds": 1, "cases": ["cold-item"], "folds": 3, "tries": 2}
-    whole = benchmark(bundle, ["ease", "popularity"], **options)
+    models = ["ease", "item-knn", "rank-fusion"]  # the last takes the settings chosen for the others on its fold
+    whole = benchmark(bundle, models, **options)
     measured = module._measured
     calls = []
 
-    def killed_at_fourth(*given, **options):
+    def killed_at_third(*given, **options):
         if options.get("case"):
             calls.append(1)
-            if len(calls) == 4:
+            if len(calls) == 3:
                 raise KeyboardInterrupt
         return measured(*given, **options)
 
-    monkeypatch.setattr(module, "_measured", killed_at_fourth)
+    monkeypatch.setattr(module, "_measured", killed_at_third)
     with pytest.raises(KeyboardInterrupt):
-        benchmark(bundle, ["ease", "popularity"], out=out, **options)
-    again = benchmark(bundle, ["ease", "popularity"], out=out, **options)
-    assert len(calls) == 4 + 3
+        benchmark(bundle, models, out=out, **options)
+    again = benchmark(bundle, models, out=out, **options)
+    assert len(calls) == 3 + 7
+    chosen = {name: run["0"]["settings"] for name, run in again["new"]["cold-item"]["runs"].items()}
+    assert chosen["rank-fusion"]["member_settings"] == {name: chosen[name] for name in models[:2]}
     assert again["new"] == whole["new"]

@@ -83,5 +83,7 @@ def command(
         progress=True,
     )
     click.echo("\n".join(summary_lines(result)))
-    failed = [run for run in result["runs"] if "error" in run]
+    failed = [run for run in result["runs"] if "error" in run] + [
+        one for one in result["new"].values() if one["errors"]
+    ]
     sys.exit(1 if failed else 0)

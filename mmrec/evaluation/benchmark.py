@@ -216,7 +216,8 @@ def _run_folds(
             rows = done.setdefault(name, {})
             try:
                 if str(number) not in rows:
-                    chosen = {one: {"chosen": done[one][str(number)]["settings"]} for one in members}
+                    before = [one for one in models[: models.index(name)] if str(number) in done.get(one, {})]
+                    chosen = {one: {"chosen": done[one][str(number)]["settings"]} for one in before}
                     given = _members(name, {"search": chosen})
                     kept, _ = choose_settings(inner, bundle.features, name, given, tries, searched, case)
                     fitted = fit_once(split, bundle.features, name, number, kept.settings, members)
