@@ -65,7 +65,7 @@ def versions() -> dict[str, str]:
 
 @cache
 def code_hash(*parts: str) -> str:
-    """SHA-256 over source files of the package: those that figures come from, all but the book and the commands.
+    """SHA-256 over source files of the package: those that figures come from, all but the commands.
 
     Args:
         parts: only these files and folders, relative to the package.
@@ -73,8 +73,6 @@ def code_hash(*parts: str) -> str:
     package = Path(__file__).parent
     sources = sorted(path.relative_to(package) for path in package.rglob("*.py"))
     chosen = [
-        path
-        for path in sources
-        if (path.parts[0] not in ("book", "commands") if not parts else path.as_posix().startswith(parts))
+        path for path in sources if (path.parts[0] != "commands" if not parts else path.as_posix().startswith(parts))
     ]
     return sha256_json({path.as_posix(): sha256_file(package / path) for path in chosen})

@@ -53,7 +53,7 @@ def test_files_are_small_and_the_data_folder_is_named_in_ci_only():
 
 
 def test_the_hash_of_data_sees_files_and_folders(tmp_path):
-    from mmrec.book.project import data_hash
+    from bookbuild.project import data_hash
 
     weights, folder = tmp_path / "weights.h5", tmp_path / "data"
     folder.mkdir()

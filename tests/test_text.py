@@ -6,7 +6,8 @@ import pytest
 from conftest import DTYPES, SEEDS, assert_every_weight_learns, assert_survives_saving, random_shape
 
 from mmrec.errors import InputError
-from mmrec.text import BagOfWords, count_words, inverse_document_frequency, keywords, tokenise, weights
+from mmrec.layers import BagOfWords
+from mmrec.text import count_words, inverse_document_frequency, keywords, tokenise, weights
 
 
 def test_tokenise():

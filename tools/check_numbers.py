@@ -311,7 +311,7 @@ def wrong(one: Declared, root: Path = ROOT) -> str:
             values = [float(value.replace("_", "")) for value in written]
             return "" if any(shown_as(value, one.number) for value in values) else f"{one.number!r} is not in {rest!r}"
         elif kind == "parameter":
-            from mmrec.book.rules import declared_parameters
+            from bookbuild.rules import declared_parameters
 
             value = declared_parameters(nbformat.read(root / one.file, as_version=4))[rest]
         elif kind == "publication":

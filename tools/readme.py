@@ -4,13 +4,13 @@ A block stands between ``<!-- NAME -->`` and ``<!-- end -->``; what is written b
 numbers are blocks too: their templates are here. A block whose record does not exist names the command that makes it.
 """
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmrec.evaluation.record import short_commit
+from mmrec.errors import MissingDataError
+from mmrec.evaluation.record import load_record, short_commit
 from mmrec.evaluation.statistics import at_floor, format_p
 
 ROOT = Path(__file__).parents[1]
@@ -38,8 +38,10 @@ Block = Callable[[], str]
 
 def whole(name: str) -> dict[str, Any] | None:
     """``results/NAME.json``; None where it does not exist."""
-    path = ROOT / "results" / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    try:
+        return load_record(name, ROOT / "results")
+    except MissingDataError:
+        return None
 
 
 def record(name: str) -> dict[str, Any]:
@@ -182,7 +184,7 @@ def new(case: str, name: str) -> str:
     found = whole(made)
     if found is None:
         option = " --case cold-user" if case == "users" else ""
-        return f"Not recorded yet; the command is `python benchmarks/new_items.py {name}{option}`."
+        return f"Not recorded yet; the command is `python -m studies.models.new_items {name}{option}`."
     results = found["results"]
     base, rows, better = results["base"], [], []
     for model, row in results["models"].items():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mmrec.commands.options import parse_pairs
+from mmrec.commands.options import need_bookbuild, parse_pairs
 
 
 @click.command("book")
@@ -21,9 +21,10 @@ def command(
     if further and not only:
         raise click.UsageError(f"unexpected {further[0]!r}: name notebooks with --only")
     only = (*only, *further)
-    from mmrec.book.execute import plan, run
-    from mmrec.book.pages import build_pages
-    from mmrec.book.project import Project
+    need_bookbuild()
+    from bookbuild.execute import plan, run
+    from bookbuild.pages import build_pages
+    from bookbuild.project import Project
 
     project = Project(Path.cwd())
     folders = {

@@ -5,14 +5,17 @@ from pathlib import Path
 
 import click
 
+from mmrec.commands.options import need_bookbuild
+
 
 @click.command("figures")
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--compare", type=click.Path(path_type=Path, exists=True, file_okay=False), help="An earlier export.")
 def command(out: Path, compare: Path | None) -> None:
     """Write the figures of the executed notebooks into OUT; with --compare list what changed and exit 1."""
-    from mmrec.book.figures import compare_figures, export_figures
-    from mmrec.book.project import Project
+    need_bookbuild()
+    from bookbuild.figures import compare_figures, export_figures
+    from bookbuild.project import Project
 
     written = export_figures(Project(Path.cwd()), out)
     click.echo(f"{len(written)} figures in {out}")

@@ -1,7 +1,9 @@
 """Options and steps that several commands share."""
 
 import json
+import sys
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -83,3 +85,18 @@ def load_catalogue(folder: Path, drop_faulty: bool) -> Catalogue:
     from mmrec.data.reader import read_catalogue
 
     return read_catalogue(folder, drop_faulty=drop_faulty)
+
+
+def need_bookbuild() -> None:
+    """Make ``bookbuild`` importable: it belongs to the repository, not to the installed package.
+
+    Raises:
+        InputError: this is not a clone of the repository.
+    """
+    if (Path.cwd() / "bookbuild").is_dir() and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    if find_spec("bookbuild") is None:
+        raise InputError(
+            "the book is built in a clone of the repository, not from the installed package: clone it, and run this"
+            " command in its folder"
+        )

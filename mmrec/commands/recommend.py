@@ -85,8 +85,8 @@ def command(
         raise click.UsageError("--explain prints its reasons: leave out --out")
     if new_item is not None and (where or unavailable or diversify is not None or explain):
         raise click.UsageError("--new-item ranks users: it takes no --where, --unavailable, --diversify or --explain")
-    from mmrec.feedback.update import with_updates
     from mmrec.models.bundle import load_saved_model
+    from mmrec.models.update import with_updates
 
     saved = load_saved_model(model, catalogue, drop_faulty)
     if saved.catalogue is not None:  # people and ratings that were learned since are part of it

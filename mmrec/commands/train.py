@@ -75,7 +75,7 @@ def _train(
 
 
 def _update(saved: Path, new: Path, folder: Path | None, drop_faulty: bool, keep_weights: bool) -> None:
-    from mmrec.feedback.update import update_model
+    from mmrec.models.update import update_model
 
     done = update_model(
         saved, new, catalogue_folder=folder, drop_faulty=drop_faulty, keep_weights=keep_weights, progress=True

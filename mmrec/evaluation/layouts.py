@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from mmrec.data.catalogue import Catalogue, Interactions
+from mmrec.data.duplicates import find_twins
 from mmrec.data.split import Split, by_time, item_folds, user_folds
-from mmrec.data.twins import find_twins
 from mmrec.data.unpickle import read_matrix
 from mmrec.errors import InputError
 from mmrec.evaluation.arrays import digest_of, read_features

@@ -10,6 +10,21 @@ from mmrec.cache import versions
 from mmrec.errors import InputError, MissingDataError
 from mmrec.files import write_json
 
+MOVED = {
+    "benchmarks/case.py": "-m studies.case.record",
+    "benchmarks/claims.py": "-m studies.claims.record",
+    "benchmarks/encoders.py": "-m studies.encoders.record",
+    "benchmarks/feedback.py": "-m studies.feedback.record",
+    "benchmarks/fusion_study.py": "-m studies.fusion.record",
+    "benchmarks/listing.py": "-m studies.listing.record",
+    "benchmarks/models.py": "-m studies.models.record",
+    "benchmarks/new_items.py": "-m studies.models.new_items",
+    "benchmarks/peers.py": "-m studies.models.peers",
+    "benchmarks/ranking.py": "-m studies.models.ranking",
+    "benchmarks/throughput.py": "-m studies.encoders.throughput",
+}
+"""Where the script of an older record is now. A page shows the command that works today."""
+
 UNCOMMITTED = "+"
 """Stands behind a commit whose working tree held changes: nobody else can make such a record again."""
 
@@ -72,13 +87,20 @@ def save_record(path: Path | str, results: Any, *, seed: int, seeds: int, data_h
     write_json(path, {**about, "versions": versions(), "results": results})
 
 
-def load_record(name: str) -> dict[str, Any]:
-    """The record ``results/NAME.json`` of the project's folder.
+def load_record(name: str, folder: Path | None = None) -> dict[str, Any]:
+    """A record; its command is the one that works today (``MOVED``).
+
+    Args:
+        name: of ``NAME.json``.
+        folder: of the records; ``results/`` of the project when None.
 
     Raises:
         MissingDataError: there is none.
     """
-    path = Path(__file__).parents[2] / "results" / f"{name}.json"
+    path = (folder or Path(__file__).parents[2] / "results") / f"{name}.json"
     if not path.is_file():
         raise MissingDataError(f"there is no recorded result {path}: run the chapter with MMREC_DATA set")
-    return json.loads(path.read_text(encoding="utf-8"))
+    record = json.loads(path.read_text(encoding="utf-8"))
+    for script, module in MOVED.items():
+        record["command"] = record["command"].replace(f"python {script}", f"python {module}")
+    return record

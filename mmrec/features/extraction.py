@@ -21,7 +21,7 @@ from tqdm import tqdm
 from mmrec.data.catalogue import MODALITIES, Catalogue
 from mmrec.errors import InputError
 from mmrec.features.encoders import Encoder, Source, make_encoder
-from mmrec.features.files import FeatureFolder
+from mmrec.features.feature_folder import FeatureFolder
 from mmrec.features.store import FeatureStore
 from mmrec.features.table import Features
 from mmrec.files import sha256_file

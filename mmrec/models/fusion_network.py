@@ -8,8 +8,15 @@ import numpy as np
 from keras import ops
 
 from mmrec.errors import InputError
-from mmrec.fusion import Concatenation, FusionNetwork
-from mmrec.fusion_forms import CrossModalAttention, FillAbsent, GatedFusion, LowRankBilinear
+from mmrec.layers import (
+    MIMO,
+    Concatenation,
+    CrossModalAttention,
+    FillAbsent,
+    FusionNetwork,
+    GatedFusion,
+    LowRankBilinear,
+)
 
 FORMS = ("concatenation", "network", "mimo", "intermediate", "late", "gated", "attention", "bilinear")
 """Ways to fuse: formula (4) without and with its network and with several outputs; the latter three are
@@ -76,7 +83,7 @@ def make_form(name: str, units: int, size: int, modalities: Sequence[str], penal
     if name == "intermediate":
         return Early(units, hidden=units, **options)
     if name == "mimo":
-        return FusionNetwork(units, auxiliary_units=size, modalities=modalities, **options)
+        return MIMO(units, size, modalities, **options)
     if name == "gated":
         return GatedFusion(units, **options)
     if name == "attention":

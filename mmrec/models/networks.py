@@ -8,8 +8,7 @@ import numpy as np
 from keras import ops
 
 from mmrec.data.catalogue import MODALITIES, Interactions
-from mmrec.fusion import Concatenation, FusionNetwork
-from mmrec.scorer import Scorer
+from mmrec.layers import Concatenation, FusionNetwork, Scorer
 
 USERS_AT_ONCE = 1024
 """People whose profiles are pooled at once: bounds the memory of (P, I) whatever the number of people."""

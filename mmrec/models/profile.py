@@ -175,8 +175,8 @@ def learn_attention(
     import keras
     from keras import ops
 
+    from mmrec.layers import BagOfWords
     from mmrec.models.networks import fix_chance
-    from mmrec.text import BagOfWords
 
     fix_chance(seed)
     texts = keras.Input((_TEXTS, items.shape[1]))  # (B, n, d)

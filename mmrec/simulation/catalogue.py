@@ -13,7 +13,7 @@ from tqdm import tqdm
 from mmrec.data.catalogue import MODALITIES, Interactions
 from mmrec.errors import InputError
 from mmrec.files import atomic_write, write_json
-from mmrec.simulation import music, posters, reviews, texts
+from mmrec.simulation import descriptions, music, posters, reviews
 from mmrec.simulation.card import data_card
 from mmrec.simulation.factors import Scenario
 from mmrec.simulation.ratings import Ratings, draw_ratings
@@ -114,11 +114,11 @@ def _make_item(
     here = rng.random(3) >= ABSENT
     if not here.any():
         here[int(rng.integers(3))] = True
-    language = texts.LANGUAGES[int(rng.choice(3, p=[0.55, 1 / 3, 0.45 - 1 / 3]))]
-    row = {"item_id": ident, "text": "", "image": "", "audio": "", "title": texts.title(scenario, item, rng)}
+    language = descriptions.LANGUAGES[int(rng.choice(3, p=[0.55, 1 / 3, 0.45 - 1 / 3]))]
+    row = {"item_id": ident, "text": "", "image": "", "audio": "", "title": descriptions.title(scenario, item, rng)}
     row |= {"year": str(int(rng.integers(1980, 2022))), "language": language}
     if here[0]:
-        row["text"] = texts.describe(scenario, factors, item, language, rng)
+        row["text"] = descriptions.describe(scenario, factors, item, language, rng)
     genre = scenario.factor("genre").levels[factors.levels["genre"][item]]
     style = scenario.factor("style").levels[factors.levels["style"][item]]
     poster = posters.draw_poster(genre, style, rng)

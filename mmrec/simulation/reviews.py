@@ -11,8 +11,8 @@ that the ratings do not.
 
 import numpy as np
 
+from mmrec.simulation.descriptions import level_words
 from mmrec.simulation.factors import Scenario, Words
-from mmrec.simulation.texts import level_words
 from mmrec.simulation.truth import ItemFactors
 
 TONE_ERROR = 0.7

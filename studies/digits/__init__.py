@@ -1,0 +1,1 @@
+"""A recogniser of spoken digits. Chapter: notebooks/11-digits.ipynb."""

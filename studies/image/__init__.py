@@ -1,0 +1,1 @@
+"""A picture network, trained on the genres. Chapter: notebooks/03-image.ipynb."""

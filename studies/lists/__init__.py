@@ -1,0 +1,1 @@
+"""The audience of a new item. Chapter: notebooks/08-lists.ipynb."""

@@ -1,0 +1,1 @@
+"""Word vectors, learned from the descriptions. Chapter: notebooks/02-text.ipynb."""

@@ -1,0 +1,49 @@
+"""Cards: what stands on them, and that nothing of a catalogue is taken for markup."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mmrec import plots
+from mmrec.data.reader import read_catalogue
+from mmrec.evaluation.statistics import paired_test
+
+
+@pytest.fixture
+def catalogue(tiny_catalogue):
+    table = tiny_catalogue / "product_data.csv"
+    table.write_text(table.read_text(encoding="utf-8").replace(",One", ",<b>One</b>"), encoding="utf-8")
+    return read_catalogue(tiny_catalogue)
+
+
+def test_a_card_an_item(catalogue):
+    page = plots.item_cards(catalogue, [0, 2], scores=[0.5, 0.25], notes=["for A & B", "none"]).data
+    first, second = page.split('<div class="mmrec-card">')[1:]
+    assert "&lt;b&gt;One&lt;/b&gt;" in first
+    assert "<b>" not in first
+    assert "a red film" in first
+    assert "score 0.500" in first
+    assert "<em>for A &amp; B</em>" in first
+    assert 'src="data:image/png;base64,' in first
+    assert 'src="data:audio/ogg;base64,' in first
+    assert "(no picture)" in second
+    assert "(no sound)" in second
+    assert "<audio" not in plots.item_cards(catalogue, [0], sound=False).data
+
+
+def test_cards_keep_the_pages_colours_in_the_dark(catalogue):
+    style = plots.item_cards(catalogue, [0]).data.split("</style>")[0]
+    assert ".text_html:has(.mmrec-card) { background: none !important; color: inherit !important;" in style
+
+
+def test_p_at_the_floor_of_the_permutations_is_a_bound():
+    rng = np.random.default_rng(0)
+    _, floor = paired_test(np.ones(50), np.zeros(50), rng)
+    assert floor == plots.FLOOR
+    assert plots.p_text(floor) == "<= .0001"
+    assert plots.p_text(4 * floor, floor) == "<= .0004"
+    assert plots.p_text(0.0346, 0.0173) == "= .0346"
+    assert plots.p_text(1.0, 0.4) == "= 1.0000"
+    assert plots.p_text(1e-9) == "< .0001"
+    table = pd.DataFrame({"a - b": {"difference": 0.1, "p": floor, "p (Holm)": 3 * floor}}).T
+    assert plots.paired_table(table).loc["a - b"].tolist() == ["+0.1000", "<= .0001", "<= .0003"]
