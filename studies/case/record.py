@@ -22,6 +22,7 @@ from mmrec.cache import cached_folder, code_hash
 from mmrec.data.catalogue import Catalogue, Interactions
 from mmrec.data.reader import read_catalogue
 from mmrec.data.split import by_time
+from mmrec.evaluation.oracle import Oracle
 from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.record import check_committed, save_record
 from mmrec.features.extraction import extract
@@ -30,7 +31,6 @@ from mmrec.files import sha256_file, sha256_json, write_json
 from mmrec.models import make_model
 from mmrec.models.fusion import FusionRecommender
 from mmrec.simulation import simulate
-from mmrec.simulation.oracle import Oracle
 from mmrec.simulation.truth import Truth
 from studies.case.fusion_reviews import ReviewFusion
 from studies.case.rounds import with_feedback, without_feedback

@@ -50,6 +50,7 @@ from mmrec.evaluation.comparison import Comparison, share_of_oracle
 from mmrec.evaluation.controls import without_the_user
 from mmrec.evaluation.cost import PeakMemory
 from mmrec.evaluation.draws import DrawnComparison, test_as_json
+from mmrec.evaluation.oracle import BayesianOracle, Oracle
 from mmrec.evaluation.protocol import Evaluation, evaluate
 from mmrec.evaluation.record import check_committed, save_record
 from mmrec.evaluation.search import within_training
@@ -59,7 +60,6 @@ from mmrec.models.fitting import fit_model, fitter
 from mmrec.models.fusion import FusionRecommender
 from mmrec.models.fusion_network import FORMS, equal_units
 from mmrec.models.preprocessing import Preprocessor
-from mmrec.simulation.oracle import Oracle, TasteReader
 from mmrec.simulation.truth import Truth
 
 BASE = "network"
@@ -577,8 +577,8 @@ def oracle(folder: Path, splits: Mapping[str, Sequence[Split]]) -> dict[str, Any
         by_name = {
             "auc": Oracle(folder, "like"),
             "auc of what is shown": Oracle(folder, "like", MODALITIES),
-            "auc of tastes read off ratings": TasteReader(folder),
-            "auc of tastes read off ratings, of what is shown": TasteReader(folder, MODALITIES),
+            "auc of tastes read off ratings": BayesianOracle(folder),
+            "auc of tastes read off ratings, of what is shown": BayesianOracle(folder, MODALITIES),
             "ndcg@20": Oracle(folder, "list"),
         }
         found[case] = {}

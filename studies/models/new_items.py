@@ -26,6 +26,7 @@ from mmrec.datasets import open_dataset
 from mmrec.evaluation.controls import without_the_user
 from mmrec.evaluation.draws import DrawnComparison, as_run, from_run, test_as_json
 from mmrec.evaluation.layouts import Bundle, read_layout
+from mmrec.evaluation.oracle import Oracle
 from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.record import check_committed, save_record
 from mmrec.evaluation.search import choose_settings, make, within_training
@@ -33,7 +34,6 @@ from mmrec.evaluation.statistics import holm
 from mmrec.features import Features
 from mmrec.files import sha256_json, write_json
 from mmrec.models.base import Recommender
-from mmrec.simulation.oracle import Oracle
 
 BASE = {"cold-item": "content-popularity", "cold-user": "popularity"}
 """The strongest baseline without a user."""

@@ -24,11 +24,11 @@ from mmrec.datasets import open_dataset
 from mmrec.evaluation.benchmark import benchmark, choose_models
 from mmrec.evaluation.comparison import share_of_oracle
 from mmrec.evaluation.layouts import Bundle, read_layout
+from mmrec.evaluation.oracle import Oracle
 from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.record import check_committed, save_record
 from mmrec.evaluation.search import TRIES
 from mmrec.evaluation.verdict import summary_lines, test_interval
-from mmrec.simulation.oracle import Oracle
 
 METRICS = ("recall@20", "ndcg@20", "auc", "mrr@20", "coverage@20", "novelty@20")
 CRITERIA = ("recall@20", "ndcg@20")
