@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mmrec.data.catalogue import Catalogue, Interactions
-from mmrec.data.duplicates import find_twins
+from mmrec.data.duplicates import find_duplicates
 from mmrec.data.split import Split, by_time, item_folds, user_folds
 from mmrec.data.unpickle import read_matrix
 from mmrec.errors import InputError
@@ -35,7 +35,7 @@ class Bundle:
         features: item features; no block where the folder has none.
         fingerprint: SHA-256 over all files read.
         part: (N,) the given part of each row (0 train, 1 validation, 2 test); None: split by time.
-        twins: groups of items that are one thing under several ids.
+        duplicates: groups of items that are one thing under several ids.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Bundle:
     features: Features
     fingerprint: str
     part: np.ndarray | None = None
-    twins: Sequence[Sequence[int]] = ()
+    duplicates: Sequence[Sequence[int]] = ()
 
     @cached_property
     def warm(self) -> Split:
@@ -88,7 +88,9 @@ class Bundle:
         Raises:
             InputError: a share is out of range, or nothing is left to train on.
         """
-        cold = by_time(self.interactions, cold_items=cold_items, cold_users=cold_users, seed=seed, twins=self.twins)
+        cold = by_time(
+            self.interactions, cold_items=cold_items, cold_users=cold_users, seed=seed, duplicates=self.duplicates
+        )
         return self._given(cold)
 
     def folds(self, case: str, folds: int, seed: int = 0) -> Iterator[Split]:
@@ -100,7 +102,7 @@ class Bundle:
             seed: draws the folds.
         """
         made = (
-            item_folds(self.interactions, folds, seed=seed, twins=self.twins)
+            item_folds(self.interactions, folds, seed=seed, duplicates=self.duplicates)
             if case == "cold-item"
             else user_folds(self.interactions, folds, seed=seed)
         )
@@ -167,7 +169,7 @@ def _of_catalogue(catalogue: Catalogue, progress: bool) -> Bundle:
         catalogue.interactions,
         extract(catalogue, progress=progress),
         catalogue.fingerprint,
-        twins=find_twins(catalogue),
+        duplicates=find_duplicates(catalogue),
     )
 
 

@@ -20,7 +20,7 @@ MOVED = {
     "benchmarks/models.py": "-m studies.models.record",
     "benchmarks/new_items.py": "-m studies.models.new_items",
     "benchmarks/peers.py": "-m studies.models.peers",
-    "benchmarks/ranking.py": "-m studies.models.ranking",
+    "benchmarks/ranking.py": "-m studies.models.top_k_speed",
     "benchmarks/throughput.py": "-m studies.encoders.throughput",
 }
 """Where the script of an older record is now. A page shows the command that works today."""

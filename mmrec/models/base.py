@@ -13,7 +13,7 @@ from mmrec.data.catalogue import Interactions
 from mmrec.errors import InputError
 from mmrec.features.table import Features
 from mmrec.files import atomic_write, write_json
-from mmrec.models.ranking import best_items, users_at_once
+from mmrec.models.top_k import best_items, users_at_once
 
 
 class Recommender(ABC):

@@ -19,7 +19,7 @@ from mmrec.features.table import Features
 from mmrec.models.dot_product import ContentDotProduct
 from mmrec.models.graphs import Spread, normalised, resemblance
 from mmrec.models.learning import LossNetwork, normal, rows_of, unit
-from mmrec.models.networks import fix_chance
+from mmrec.seeding import set_seed
 
 
 class GraphNetwork(LossNetwork):
@@ -208,7 +208,7 @@ class GraphRecommender(ContentDotProduct):
     def _fit(self, train: Interactions, features: Features | None) -> None:
         z = self._reduce(features, train)  # (I, F)
         options = self.settings
-        fix_chance(options["seed"])
+        set_seed(options["seed"])
         liked = train.likes().matrix().tocsr()  # (U, I)
         known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
         parts = self.reduction.parts(z)

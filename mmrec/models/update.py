@@ -28,8 +28,8 @@ from mmrec.features.extraction import extract
 from mmrec.files import atomic_write, sha256_file, write_json
 from mmrec.models import load_model
 from mmrec.models.base import Recommender, read_record
-from mmrec.models.bundle import save_model
 from mmrec.models.new_ratings import hear
+from mmrec.models.saving import save_model
 from mmrec.models.swap import replace_folder, restore_folder
 
 KEPT = "updates"

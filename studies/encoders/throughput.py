@@ -54,7 +54,7 @@ from mmrec.features import extract
 from mmrec.features.encoders import make_encoder
 from mmrec.features.extraction import BATCH
 from mmrec.layers.filter_bank import filter_bank
-from mmrec.simulation.catalogue import simulate
+from mmrec.simulation.simulator import simulate
 
 LISTING_PICTURES = 10
 VGG16_PICTURES = 257

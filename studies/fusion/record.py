@@ -42,7 +42,7 @@ from scipy.stats import norm
 from tqdm import tqdm
 
 from mmrec.data.catalogue import MODALITIES
-from mmrec.data.duplicates import find_twins
+from mmrec.data.duplicates import find_duplicates
 from mmrec.data.split import Split, by_time, item_folds
 from mmrec.datasets import open_dataset
 from mmrec.errors import MissingDataError
@@ -58,8 +58,8 @@ from mmrec.evaluation.statistics import bootstrap_interval, holm, weighted_auc
 from mmrec.features import Features, extract
 from mmrec.models.fitting import fit_model, fitter
 from mmrec.models.fusion import FusionRecommender
-from mmrec.models.fusion_network import FORMS, equal_units
 from mmrec.models.preprocessing import Preprocessor
+from mmrec.models.user_item_network import FORMS, equal_units
 from mmrec.simulation.truth import Truth
 
 BASE = "network"
@@ -516,7 +516,7 @@ def study(name: str, catalogue: Any, rows: Mapping[str, Row], folds: int, seeds:
         seeds: training seeds for known items, where these have a split of their own.
         jobs: processes.
     """
-    new = list(item_folds(catalogue.interactions, folds, seed=0, twins=find_twins(catalogue)))
+    new = list(item_folds(catalogue.interactions, folds, seed=0, duplicates=find_duplicates(catalogue)))
     known = [] if name in ONE_SPLIT else [by_time(catalogue.interactions)]
     results = summarise(run_all(tasks(rows, known, new, seeds), jobs))
     results |= {"folds": folds, "known items": "folds" if name in ONE_SPLIT else "seeds"}

@@ -344,7 +344,7 @@ def test_microlens_names_a_faulty_time_and_a_repeated_title(tmp_path, extracted)
         read_layout(folder, "microlens")
 
 
-def test_a_catalogue_is_cut_by_time_with_its_twins_together(tmp_path, extracted, monkeypatch):
+def test_a_catalogue_is_cut_by_time_with_its_duplicates_together(tmp_path, extracted, monkeypatch):
     import pandas as pd
 
     ids = [str(n) for n in range(10)]
@@ -357,7 +357,7 @@ def test_a_catalogue_is_cut_by_time_with_its_twins_together(tmp_path, extracted,
     monkeypatch.setitem(sys.modules, "mmrec.data.reader", reader)
     bundle = read_layout(tmp_path, "catalogue")
     assert isinstance(bundle, Bundle)
-    assert (bundle.fingerprint, bundle.twins) == ("f00d", [[0, 9]])
+    assert (bundle.fingerprint, bundle.duplicates) == ("f00d", [[0, 9]])
     assert set(bundle.split().test["warm"].item.tolist()) == {9}
     draws = [bundle.split(seed, cold_items=0.3).cold_items[[0, 9]].tolist() for seed in range(20)]
     assert {tuple(draw) for draw in draws} == {(True, True), (False, False)}

@@ -22,8 +22,7 @@ from mmrec.errors import InputError
 from mmrec.evaluation.oracle import Oracle
 from mmrec.evaluation.protocol import evaluate
 from mmrec.features.extraction import extract
-from mmrec.simulation import catalogue as simulator
-from mmrec.simulation import reviews, simulate
+from mmrec.simulation import reviews, simulate, simulator
 from mmrec.simulation.card import VIEWS
 from mmrec.simulation.posters import draw_poster
 from mmrec.simulation.scenarios import SCENARIOS
