@@ -5,7 +5,6 @@ catalogue folder made of them) and enter it in ``REGISTRY``. Labelled corpora ar
 have no users and cannot be opened as a catalogue.
 """
 
-import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from mmrec.cache import cached_folder
 from mmrec.data import corpora, films
 from mmrec.data.catalogue import Catalogue
 from mmrec.errors import InputError, MissingDataError
-from mmrec.files import sha256_file
+from mmrec.files import sha256_file, sha256_files
 
 EMBEDDED = {"items": 600, "users": 1000, "ratings": 30000, "seed": 0}
 """Sizes of the embedded catalogue."""
@@ -162,17 +161,10 @@ def _real(dataset: DataSet) -> Path:
         return source
     if not (source / dataset.marker).is_file():
         raise MissingDataError(f"{dataset.name} is not in {root}: {mend}")
-    key = {"dataset": dataset.name, "version": dataset.version, "source": _fingerprint(source)}
+    files = sorted(path for path in source.rglob("*") if path.is_file())
+    key = {"dataset": dataset.name, "version": dataset.version, "source": sha256_files(source, files)}
 
     def build(folder: Path) -> None:
         dataset.convert(source, folder)
 
     return cached_folder("catalogue", key, build)
-
-
-def _fingerprint(folder: Path) -> str:
-    """SHA-256 over the names and bytes of all files below a folder."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(f"{path.relative_to(folder).as_posix()} {sha256_file(path)}\n".encode())
-    return digest.hexdigest()

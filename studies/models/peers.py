@@ -35,7 +35,7 @@ import numpy as np
 
 from mmrec.data.catalogue import Interactions
 from mmrec.data.split import Split
-from mmrec.evaluation.layouts import Bundle, read_layout
+from mmrec.evaluation.benchmark_data import BenchmarkData, read_layout
 from mmrec.evaluation.record import check_committed, save_record
 from mmrec.models import make_model
 from mmrec.models.item_to_item import gram_matrix
@@ -67,7 +67,7 @@ def linear(split: Split) -> dict[str, float]:
     return {"ease": own, "numpy.linalg.inv": bare, "bare / ease": bare / own}
 
 
-def factors(bundle: Bundle, split: Split) -> dict[str, dict[str, Any]]:
+def factors(bundle: BenchmarkData, split: Split) -> dict[str, dict[str, Any]]:
     """Seconds an epoch of VBPR and, where it is installed, of Cornac's at the same settings, for each batch size."""
     from mmrec.models.preprocessing import Preprocessor
 

@@ -22,8 +22,8 @@ from mmrec.cache import cache_root
 from mmrec.data.catalogue import Interactions
 from mmrec.datasets import open_dataset
 from mmrec.evaluation.benchmark import benchmark, choose_models
+from mmrec.evaluation.benchmark_data import BenchmarkData, read_layout
 from mmrec.evaluation.comparison import share_of_oracle
-from mmrec.evaluation.layouts import Bundle, read_layout
 from mmrec.evaluation.oracle import Oracle
 from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.record import check_committed, save_record
@@ -34,14 +34,14 @@ METRICS = ("recall@20", "ndcg@20", "auc", "mrr@20", "coverage@20", "novelty@20")
 CRITERIA = ("recall@20", "ndcg@20")
 
 
-def read(name: str) -> Bundle:
+def read(name: str) -> BenchmarkData:
     """The data set in the benchmark's form."""
     if name == "lastfm":
         return read_layout(Path(os.environ["MMREC_DATA"]) / "lastfm-2k", "mmrec")
     return read_layout(open_dataset(name).folder, "catalogue", progress=True)
 
 
-def thinned(bundle: Bundle, most: int) -> Bundle:
+def thinned(bundle: BenchmarkData, most: int) -> BenchmarkData:
     """The same validation and test; of training rows at most so many a person, drawn once."""
     split = bundle.split()
     drawn = np.random.default_rng(0).permutation(len(split.train))

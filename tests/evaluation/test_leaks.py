@@ -16,7 +16,7 @@ from mmrec.data.split import Split, by_time
 from mmrec.evaluation import benchmark as benchmark_module
 from mmrec.evaluation import search as module
 from mmrec.evaluation.benchmark import benchmark
-from mmrec.evaluation.layouts import Bundle
+from mmrec.evaluation.benchmark_data import BenchmarkData
 from mmrec.features.table import Features
 from mmrec.models import REGISTRY, make_model, model_class
 from mmrec.models.ease import FeatureEASE
@@ -64,17 +64,17 @@ def features_of_interactions(interactions) -> Features:
 
 
 @pytest.fixture(scope="module")
-def bundle(rows, features) -> Bundle:
+def bundle(rows, features) -> BenchmarkData:
     """Each person's last two rows are validation and test; item 0 is kept out of training."""
     last = by_time(rows)
     part = np.zeros(len(rows), int)
     part[last.validation.row], part[last.test["warm"].row] = 1, 2
     part[(rows.item == 0) & (part == 0)] = 2
     users = tuple(f"u{user}" for user in range(USERS))
-    return Bundle("toy", users, features.item_ids, rows, features, "fingerprint", part)
+    return BenchmarkData("toy", users, features.item_ids, rows, features, "fingerprint", part)
 
 
-def otherwise(bundle: Bundle, *parts: int) -> Bundle:
+def otherwise(bundle: BenchmarkData, *parts: int) -> BenchmarkData:
     """The same training rows; other items, ratings, times and reviews in the rows of the given parts."""
     rng, rows = np.random.default_rng(9), bundle.interactions
     change = np.isin(bundle.part, parts)
@@ -91,7 +91,7 @@ def otherwise(bundle: Bundle, *parts: int) -> Bundle:
 # What a model reads
 
 
-def reads_beyond_training(fit, bundle: Bundle) -> bool:
+def reads_beyond_training(fit, bundle: BenchmarkData) -> bool:
     """Whether the scores of ``fit(bundle)`` change with the rows of validation and test."""
     scores = [fit(one).scores(np.arange(USERS)) for one in (bundle, otherwise(bundle, 1, 2))]
     return not np.array_equal(*scores)
@@ -195,7 +195,7 @@ def is_network(name: str) -> bool:
 SEARCHED = [name for name in REGISTRY if model_class(name).grid and not is_network(name)]
 
 
-def chosen_by(bundle: Bundle, models=SEARCHED, tries: int = 10, cases=("warm",)) -> dict:
+def chosen_by(bundle: BenchmarkData, models=SEARCHED, tries: int = 10, cases=("warm",)) -> dict:
     """Settings, log, validation, scores and winner of a benchmark, without what was measured by the clock."""
     scores: dict[str, np.ndarray] = {}
     fit_once = benchmark_module.fit_once
@@ -249,7 +249,7 @@ def test_no_network_and_no_search_of_one_sees_the_test(bundle, monkeypatch):
 COLD = ("popularity", "ease-features", "graph-filter-features", "content")
 
 
-def new_ones_otherwise(bundle: Bundle, case: str, fold: int) -> Bundle:
+def new_ones_otherwise(bundle: BenchmarkData, case: str, fold: int) -> BenchmarkData:
     """Other ratings, times and reviews in the rows of the new items or users of one fold, which are its test."""
     split = list(bundle.folds(case, 3))[fold]
     rows, change = bundle.interactions, np.zeros(len(bundle.interactions), bool)
@@ -263,7 +263,7 @@ def test_settings_for_new_ones_do_not_see_their_ratings(interactions, features_o
     """Drawn first, searched afterwards: what a fold tests is in no row that its settings are chosen on."""
     table = features_of_interactions
     users = tuple(f"u{user}" for user in range(interactions.users))
-    bundle = Bundle("toy", users, table.item_ids, interactions, table, "fingerprint")
+    bundle = BenchmarkData("toy", users, table.item_ids, interactions, table, "fingerprint")
     before = chosen_by(bundle, COLD, 4, [case])["chosen for new ones"][case]
     if case == "cold-item":  # of new users these models know nothing, whatever their settings
         assert any(len(set(map(str, settings))) > 1 for settings in before.values())
@@ -290,13 +290,13 @@ def test_a_search_on_the_test_is_caught(bundle, monkeypatch):
 
 
 def test_a_search_that_is_given_the_test_as_validation_is_caught(bundle, monkeypatch):
-    split = Bundle.split
+    split = BenchmarkData.split
 
     def mixed(self, **options) -> Split:
         parts = split(self, **options)
         return replace(parts, validation=parts.test["warm"])
 
-    monkeypatch.setattr(Bundle, "split", mixed)
+    monkeypatch.setattr(BenchmarkData, "split", mixed)
     assert chosen_by(otherwise(bundle, 2)) != chosen_by(bundle)
 
 
