@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from mmrec.environment import VGG16, variable
 from mmrec.errors import InputError
 from mmrec.features.encoders import Source, register
 from mmrec.features.pretrained import packages
@@ -98,14 +99,14 @@ class Vgg16PictureEncoder:
     SIDE, SEED = 224, 0
 
     def __init__(self) -> None:
-        self.path = os.environ.get("MMREC_VGG16")
+        self.path = variable(VGG16)
         if self.path and not Path(self.path).is_file():
             raise InputError(f"MMREC_VGG16 is {self.path}, where no file is: give the weights of VGG16, or unset it")
 
     @staticmethod
     def available() -> bool:
         """Whether there are weights without a download."""
-        return Path(os.environ.get("MMREC_VGG16", "")).is_file()
+        return Path(variable(VGG16)).is_file()
 
     @cached_property
     def parameters(self) -> Mapping[str, Any]:

@@ -119,7 +119,7 @@ class FusionRecommender(Recommender):
         self.preprocessor = Preprocessor.fit(features, train)
         self.axes: dict[str, np.ndarray] = {}
         tables, present = self._content(features)
-        self.known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        self.known = train.known_items()  # (I,)
         for name, table in tables.items():
             if count := options["components"][MODALITIES.index(name)]:
                 self.axes[name] = principal_axes(table[self.known & features.mask(name)], count, options["scale"])

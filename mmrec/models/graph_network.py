@@ -210,7 +210,7 @@ class GraphRecommender(ContentDotProduct):
         options = self.settings
         set_seed(options["seed"])
         liked = train.likes().matrix().tocsr()  # (U, I)
-        known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        known = train.known_items()  # (I,)
         parts = self.reduction.parts(z)
         alike = self._graph(parts, known)
         named = ("embedding_size", "layers", "content", "temperature", "dropout", "identity_dropout", "seed")
@@ -234,7 +234,7 @@ class GraphRecommender(ContentDotProduct):
         p, q = network.vectors()
         self.items = ops.convert_to_numpy(q)  # (I, d)
         self.new_bias = self._settle(ops.convert_to_numpy(p), ops.convert_to_numpy(network.b), train)
-        known = np.unique(train.item)
+        known = np.flatnonzero(train.known_items())
         self.known_content = z[known]  # (K, F)
         self.known_items = ops.convert_to_numpy(network.first(network.known))[known]  # (K, d)
         self.projection = ops.convert_to_numpy(network.w)  # (F, d)

@@ -152,7 +152,7 @@ class SequenceModel(ContentDotProduct):
         sequences = in_order_of_time(likes)
         z = self._reduce(features, train)  # (I, F)
         set_seed(options["seed"])
-        known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        known = train.known_items()  # (I,)
         named = ("embedding_size", "identity", "identity_dropout", "dropout", "l2", "seed")
         network = SequenceNetwork(
             self.encoder(),

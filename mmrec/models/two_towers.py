@@ -200,7 +200,7 @@ class TwoTowers(ContentDotProduct):
         options = self.settings
         set_seed(options["seed"])
         liked = train.likes().matrix().tocsr()  # (U, I)
-        known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        known = train.known_items()  # (I,)
         batch_size = max(options["batch_size"], -(-train.users // MOST_STEPS))
         named = ("embedding_size", "temperature", "dropout", "identity_dropout", "l2", "seed")
         network = Towers(

@@ -167,7 +167,7 @@ class BPR(DotProduct):
 
     def _keep(self, network: PairwiseFactors, train: Interactions) -> None:
         """Read off p, [q; E z] and biases."""
-        known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        known = train.known_items()  # (I,)
         self.new_bias = self._settle(ops.convert_to_numpy(network.p), ops.convert_to_numpy(network.b), train)
         network.q.assign(ops.where(known[:, None], network.q, 0.0))
         network.b.assign(self.bias)
@@ -225,7 +225,7 @@ def learn_pairs(train: Interactions, z: np.ndarray | None, settings: dict[str, A
     )
     batches = LikedAndDrawn(
         train.likes(),
-        np.unique(train.item),
+        np.flatnonzero(train.known_items()),
         rng=np.random.default_rng(settings["seed"]),
         **{name: settings[name] for name in ("batch_size", "negatives", "popularity")},
     )

@@ -49,7 +49,7 @@ ANSWERS = 5
 
 def word_features(catalogue: Catalogue, features: Features, train: Interactions, seed: int) -> Features:
     """The features with word vectors in the place of word counts, learned from training texts and reviews."""
-    known = np.unique(train.item)
+    known = np.flatnonzero(train.known_items())
     texts = [text for text in catalogue.items["text"].iloc[known] if text]
     reviews = [catalogue.reviews[row] for row in train.row if catalogue.reviews[row]]
     some = np.random.default_rng(seed).permutation(len(reviews))[:REVIEWS_READ]

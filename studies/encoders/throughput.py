@@ -46,9 +46,8 @@ import numpy as np
 import pandas as pd
 
 from mmrec.data.catalogue import MODALITIES, Catalogue
-from mmrec.data.media import MediaError
 from mmrec.datasets import open_dataset
-from mmrec.errors import MissingDataError
+from mmrec.errors import MediaError, MissingDataError
 from mmrec.evaluation.record import check_committed, save_record
 from mmrec.features import extract
 from mmrec.features.encoders import make_encoder

@@ -35,6 +35,7 @@ import numpy as np
 
 from mmrec.data.catalogue import Interactions
 from mmrec.data.split import Split
+from mmrec.environment import DATA, variable
 from mmrec.evaluation.benchmark_data import BenchmarkData, read_layout
 from mmrec.evaluation.record import check_committed, save_record
 from mmrec.models import make_model
@@ -146,7 +147,7 @@ def main() -> None:
     there = [name for name in PEERS if find_spec(name)]
     if len(there) < len(PEERS):
         print(f"left out: {', '.join(sorted(set(PEERS) - set(there)))} (not installed)")
-    bundle = read_layout(Path(os.environ["MMREC_DATA"]) / "lastfm-2k", "mmrec")
+    bundle = read_layout(Path(variable(DATA)) / "lastfm-2k", "mmrec")
     split = bundle.split()
     results: dict[str, Any] = {
         "ease": linear(split),

@@ -22,7 +22,6 @@ from mmrec.evaluation.protocol import Evaluation
 from mmrec.models.base import Recommender
 
 TIES = ("drawn", "favour", "against")
-_COLUMNS = ("user", "item", "rating", "timestamp", "row")
 
 
 def with_test_rows(split: Split, share: float, seed: int = 0) -> Interactions:
@@ -35,8 +34,7 @@ def with_test_rows(split: Split, share: float, seed: int = 0) -> Interactions:
     """
     test = split.test["warm"]
     drawn = test.take(np.random.default_rng(seed).permutation(len(test))[: round(share * len(test))])
-    joined = {name: np.concatenate([getattr(split.train, name), getattr(drawn, name)]) for name in _COLUMNS}
-    return Interactions(**joined, users=test.users, items=test.items)
+    return Interactions.joined(split.train, drawn)
 
 
 def by_chance(rows: Interactions, seed: int = 0) -> Split:
