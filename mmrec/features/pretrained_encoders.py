@@ -215,9 +215,14 @@ class MusicnnSoundEncoder(PackagedEncoder):
 
 
 class SentenceEncoder(PackagedEncoder):
-    """What encoders of sentences share."""
+    """What encoders of sentences share.
+
+    Class attributes:
+        loader: the function of ``pretrained.sentence`` that loads the network.
+    """
 
     modality = "text"
+    loader: ClassVar[str]
 
     def load(self, source: Source) -> str:
         return str(source)
@@ -227,32 +232,22 @@ class SentenceEncoder(PackagedEncoder):
 
     @cached_property
     def _model(self) -> Any:
-        raise NotImplementedError
+        from mmrec.features.pretrained import sentence
+
+        return getattr(sentence, self.loader)()
 
 
 @register("text", "sentence")
 class UniversalTextEncoder(SentenceEncoder):
     """Universal Sentence Encoder, multilingual v3: a Chinese text and its translation are neighbours."""
 
-    name, size = "sentence", 512
+    name, size, loader = "sentence", 512, "universal"
     package = packages.UNIVERSAL
-
-    @cached_property
-    def _model(self) -> Any:
-        from mmrec.features.pretrained.sentence import universal
-
-        return universal()
 
 
 @register("text", "minilm")
 class MiniLMTextEncoder(SentenceEncoder):
     """all-MiniLM-L6-v2, a small transformer for English."""
 
-    name, size = "minilm", 384
+    name, size, loader = "minilm", 384, "minilm"
     package = packages.MINILM
-
-    @cached_property
-    def _model(self) -> Any:
-        from mmrec.features.pretrained.sentence import minilm
-
-        return minilm()

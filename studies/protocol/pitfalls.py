@@ -18,6 +18,7 @@ import numpy as np
 from mmrec.data.catalogue import Interactions
 from mmrec.data.split import Split, by_time
 from mmrec.errors import InputError
+from mmrec.evaluation import metrics
 from mmrec.evaluation.protocol import Evaluation
 from mmrec.models.base import Recommender
 
@@ -177,9 +178,8 @@ def places_of_validation(model: Recommender, split: Split, k: int = 20) -> float
     """
     users = np.unique(split.test["warm"].user)
     seen, later = (part.matrix()[users].toarray() > 0 for part in (split.train, split.validation))  # (n, I)
-    scores = np.where(seen, -np.inf, model.scores(users))  # (n, I)
-    items = np.argpartition(-scores, k - 1, axis=1)[:, :k]  # (n, k)
-    return float(np.take_along_axis(later, items, axis=1).mean())
+    items = metrics.top_k(model.scores(users), ~seen, k, np.random.default_rng(0))  # (n, k)
+    return float(metrics.hits_of(items, later).mean())
 
 
 def ties_in_time(rows: Interactions, test: float = 0.1) -> dict[str, float]:
