@@ -147,6 +147,16 @@ def test_simulator_imports_no_model():
     assert not wrong, "\n".join(wrong)
 
 
+def test_no_two_modules_have_one_name():
+    """Within the package; a command's module is called like the command."""
+    places: dict[str, list[str]] = {}
+    for module in sources():
+        if module.startswith("mmrec.") and not module.startswith("mmrec.commands."):
+            places.setdefault(module.rpartition(".")[2], []).append(module)
+    same = [f"{name}: {', '.join(modules)}" for name, modules in places.items() if len(modules) > 1]
+    assert not same, "\n".join(same)
+
+
 def test_checks_find_what_they_look_for():
     assert circles({"a": {"b": 1}, "b": {"c": 2}, "c": {"a": 3}}) == ["a -> b -> c -> a"]
     assert len(upward({"mmrec.simulation.card": {"mmrec.models.base": 3}})) == 1
