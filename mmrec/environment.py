@@ -17,7 +17,7 @@ VARIABLES = {
     CACHE: "folder of the cache; default: the user's cache folder",
     ALLOW_UNCOMMITTED: "1 lets a record be saved from a tree with uncommitted changes, and marks its commit with '+'",
     OPENED: "file to which the fingerprint of each opened catalogue is added; set by 'mmrec book'",
-    BACKEND: "Keras's backend: tensorflow (default), jax or torch",
+    BACKEND: "Keras's backend: tensorflow (default) or jax",
 }
 """Variable -> what it means."""
 

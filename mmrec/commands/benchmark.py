@@ -67,12 +67,12 @@ def command(
     wanted = [case.strip() for case in cases.split(",") if case.strip()]
     if unknown := [case for case in wanted if case not in CASES]:
         raise click.UsageError(f"unknown case {unknown[0]!r}: choose from {', '.join(CASES)}")
-    bundle = read_layout(folder, layout, drop_faulty=drop_faulty, progress=True)
-    for doubt in doubts(bundle.warm.train, bundle.features):
+    data = read_layout(folder, layout, drop_faulty=drop_faulty, progress=True)
+    for doubt in doubts(data.warm.train, data.features):
         click.echo(f"warning: {doubt}", err=True)
     result = benchmark(
-        bundle,
-        choose_models(models, bundle),
+        data,
+        choose_models(models, data),
         seeds=seeds,
         cases=wanted,
         refit=refit,

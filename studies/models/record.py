@@ -41,19 +41,19 @@ def read(name: str) -> BenchmarkData:
     return read_layout(open_dataset(name).folder, "catalogue", progress=True)
 
 
-def thinned(bundle: BenchmarkData, most: int) -> BenchmarkData:
+def thinned(data: BenchmarkData, most: int) -> BenchmarkData:
     """The same validation and test; of training rows at most so many a person, drawn once."""
-    split = bundle.split()
+    split = data.split()
     drawn = np.random.default_rng(0).permutation(len(split.train))
     order = drawn[np.argsort(split.train.user[drawn], kind="stable")]  # by person, each one's rows in a drawn order
     ends = np.cumsum(np.bincount(split.train.user, minlength=split.train.users))
     place = np.arange(len(order)) - (ends - np.diff(ends, prepend=0))[split.train.user[order]]
     parts = [split.train.take(np.sort(order[place < most])), split.validation, split.test["warm"]]
     return replace(
-        bundle,
+        data,
         interactions=Interactions.joined(*parts),
         part=np.repeat(np.arange(3), [len(part) for part in parts]),
-        fingerprint=f"{bundle.fingerprint}, {most} training rows a person",
+        fingerprint=f"{data.fingerprint}, {most} training rows a person",
     )
 
 
@@ -104,14 +104,14 @@ def main() -> None:
     parser.add_argument("--thin", type=int, default=0, help="training rows a person at most; 0 for all")
     options = parser.parse_args()
     check_committed()
-    bundle = read(options.dataset)
-    bundle = thinned(bundle, options.thin) if options.thin else bundle
+    data = read(options.dataset)
+    data = thinned(data, options.thin) if options.thin else data
     record = f"models-{options.dataset}"
     record += f"-thin{options.thin}" if options.thin else ""
-    models = choose_models(options.models, bundle)
+    models = choose_models(options.models, data)
     keep = options.keep or cache_root() / f"benchmark-{record}.json"
     result = benchmark(
-        bundle, models, seeds=options.seeds, tries=options.tries, refit=options.refit, out=keep, progress=True
+        data, models, seeds=options.seeds, tries=options.tries, refit=options.refit, out=keep, progress=True
     )
     print("\n".join(summary_lines(result)))
     results: dict[str, Any] = {"winner": result["winner"], "models": condense(result), "data": result["data"]}
@@ -123,8 +123,8 @@ def main() -> None:
         if len(found["log"]) > 1
     }
     if options.dataset == "embedded":
-        oracle = Oracle(open_dataset("embedded").folder).fit(bundle.interactions)
-        results["oracle"] = {"auc": evaluate(oracle, bundle.split()).summary["auc"]}
+        oracle = Oracle(open_dataset("embedded").folder).fit(data.interactions)
+        results["oracle"] = {"auc": evaluate(oracle, data.split()).summary["auc"]}
         for row in results["models"].values():
             row["share of the oracle"] = round(share_of_oracle(row["auc"], results["oracle"]["auc"]), 4)
     told = f"python -m studies.models.record {options.dataset} --seeds {options.seeds} --tries {options.tries}"
@@ -132,7 +132,7 @@ def main() -> None:
     told += " --refit" if options.refit else ""
     told += f" --thin {options.thin}" if options.thin else ""
     out = Path(__file__).parents[2] / "results" / f"{record}.json"
-    save_record(out, results, seed=0, seeds=options.seeds, data_hash=bundle.fingerprint, command=told)
+    save_record(out, results, seed=0, seeds=options.seeds, data_hash=data.fingerprint, command=told)
 
 
 if __name__ == "__main__":
