@@ -40,7 +40,7 @@ def read_arrays(folder: Path, *, at_least: int, ids_from: Path, at_most: int | N
     Args:
         folder: holds any subset of ``text_feat.npy``, ``image_feat.npy`` and ``audio_feat.npy``.
         at_least: items that the interactions speak of.
-        ids_from: the file that says so, for the message.
+        ids_from: the file with the interactions, for the message.
         at_most: items that there can be; None: as many as there are rows.
 
     Returns:

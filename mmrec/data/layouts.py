@@ -1,6 +1,6 @@
 """Layouts of other projects, in which users and items are numbers and the split is given.
 
-``mmrec``: ``NAME.inter`` with a given split. ``diffmm``: three pickled matrices. Both have feature arrays beside them.
+``mmrec``: ``NAME.inter`` with a given split. ``diffmm``: three pickled matrices. Both come with feature arrays.
 """
 
 from dataclasses import dataclass
@@ -34,10 +34,10 @@ class NumberedData:
 
 
 def read_mmrec(folder: Path) -> NumberedData:
-    """Read ``NAME.inter`` and the feature arrays beside it.
+    """Read ``NAME.inter`` and the feature arrays of its folder.
 
     Raises:
-        InputError: a file or column is missing, a value is no whole number, or ids and feature rows do not fit.
+        InputError: a file or column is missing, a value is not a whole number, or ids and feature rows do not fit.
     """
     path = _inter_file(folder)
     try:

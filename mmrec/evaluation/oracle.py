@@ -17,8 +17,8 @@ class Oracle(Recommender):
 
     Args:
         folder: a simulated catalogue.
-        target: ``"like"`` for the probability that a rating is a like (the best AUC and log loss), or
-            ``"list"`` for the probability that the item is rated and liked (what a ranked list is judged by).
+        target: ``"like"``: the probability that a rating is a like, for the best AUC and log loss. ``"list"``: the
+            probability that the item is rated and liked, for the best ranked lists.
         modalities: count only the factors that these modalities show; all factors by default.
     """
 
@@ -50,8 +50,8 @@ class Oracle(Recommender):
 class BayesianOracle(Recommender):
     """Knows every factor and every other user's taste, and infers this user's taste from the training ratings.
 
-    It is about the most that ratings can tell a model; which items a user chose to rate tells a little more. Memory
-    grows with the square of the number of users: it is meant for catalogues of the embedded one's size.
+    That is about the most that a model can infer from ratings; the choice of the items to rate adds little. Memory
+    scales with the square of the number of users: use it on catalogues of the embedded one's size.
 
     Args:
         folder: a simulated catalogue.

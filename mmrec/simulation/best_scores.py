@@ -60,7 +60,7 @@ def taste_posterior(truth: Truth, train: Interactions, columns: np.ndarray | Non
     r"""Bayes' rule over users: how probable it is that user u has the taste of another user v.
 
     $P(v | u) \propto \prod_i P(r_{ui} | v)$, with the true probability of each number of stars under v's taste in the
-    middle of the two years. Memory grows with the square of the number of users.
+    middle of the two years. Memory scales with the square of the number of users.
 
     Args:
         truth: of the simulated catalogue.
