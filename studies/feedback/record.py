@@ -80,7 +80,7 @@ def rounded(value: Any) -> Any:
 
 
 def summary(study: PolicyStudy, base: str) -> dict[str, Any]:
-    """Curves, figures with intervals and paired tests."""
+    """Curves, metrics with intervals and paired tests."""
     return {
         "curves": {name: study.curves(name) for name in study.traces},
         "figures": {name: study.figures(name) for name in study.traces},

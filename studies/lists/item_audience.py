@@ -30,7 +30,7 @@ class AudienceDraw:
 
     Attributes:
         items: (n,) the new items with at least one like.
-        likes: (n, U) bool, who liked them.
+        likes: (n, U) bool, likes of the users.
         scores: row -> (n, U) scores of all users.
     """
 

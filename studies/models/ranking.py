@@ -1,4 +1,4 @@
-"""Seconds to rank all users, with what they have seen left out: the project beside implicit's ``recommend``.
+"""Seconds to rank all users, with what they have seen left out: the project next to implicit's ``recommend``.
 
 Run ``python -m studies.models.ranking [--size USERS ITEMS]... [--out FILE]``. Both rank the same factors (64 numbers a
 user and an item, drawn at random: time does not depend on them) and return the 20 best unseen items of every user.
@@ -28,7 +28,7 @@ from mmrec.evaluation.record import check_committed, save_record
 from mmrec.models.base import Recommender
 
 SIZES = ((1858, 1425), (20_000, 20_000))
-SEEN = 24  # items a user: as many as in Last.fm-2K
+SEEN = 24  # items per user: as many as in Last.fm-2K
 FACTORS = 64
 K = 20
 RUNS = 5
