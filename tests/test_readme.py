@@ -2,8 +2,10 @@
 
 import importlib.util
 import json
+import re
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -33,11 +35,11 @@ def copied(readme, tmp_path, monkeypatch):
     return change
 
 
-@pytest.mark.parametrize("file", ["README.md", "book/results.md"])
+@pytest.mark.parametrize("file", ["README.md", "book/results.md", "book/contributing.md"])
 def test_blocks_are_those_of_the_records(readme, file):
     text = (ROOT / file).read_text(encoding="utf-8")
     assert readme.renewed(text, file) == text, "run: python tools/readme.py"
-    wrong = text.replace("0.9", "0.1")
+    wrong = re.sub(r"(<!-- (?!end)\S.* -->\n).*?(<!-- end -->)", r"\1old\n\2", text, flags=re.DOTALL)
     assert wrong != text
     assert readme.renewed(wrong, file) == text
 
@@ -155,3 +157,53 @@ def test_new_items_come_from_folds_alone(readme, tmp_path, copied):
     assert "`two-towers` with all modalities is not significantly better than with text alone." in shown
     assert "exchanged` |" not in shown
     assert "better: `two-towers` +0.050" in readme.headline()
+
+
+def test_readme_is_short_and_its_links_lead_somewhere():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert text.count("\n") <= 120
+    targets = re.findall(r"\]\((?!https?:|#)([^)\s]+)\)", text)
+    assert "book/_static/architecture.svg" in targets
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_each_formula_has_the_file_of_its_layer_and_a_chapter(readme):
+    rows = readme.places("formulas")
+    assert [number for number, *_ in rows] == ["(1)", "(2)", "(3)", "(4)", "(4)", "(4)", "(5)"]
+    for _, _, layer, chapter in rows:
+        path, name = readme.place_of(layer)
+        assert f"class {name}(keras.layers.Layer)" in (ROOT / path).read_text(encoding="utf-8"), path
+        assert (ROOT / f"notebooks/{chapter}.ipynb").is_file()
+
+
+def test_every_named_place_exists(readme):
+    for kind in ("picture", "rating"):
+        assert all(readme.place_of(name)[1] for *_, name in readme.places(kind))
+    for _, like, entry, test in readme.places("add"):
+        assert readme.place_of(like)[0].endswith(".py")
+        assert not entry or readme.place_of(entry)[1]
+        assert (ROOT / test).is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("mmrec.scorer.Nothing", "mmrec/scorer.py defines no Nothing"),
+        ("mmrec.models.base.Recommender.nothing", "mmrec/models/base.py defines no Recommender.nothing"),
+        ("elsewhere.Scorer", "no module in elsewhere.Scorer"),
+    ],
+)
+def test_a_place_that_does_not_exist_is_an_error(readme, name, fault):
+    with pytest.raises(SystemExit, match=fault):
+        readme.place_of(name)
+
+
+def test_the_architecture_is_described_and_has_a_dark_form():
+    drawing = ElementTree.parse(ROOT / "book/_static/architecture.svg").getroot()
+    name = "{http://www.w3.org/2000/svg}"
+    described = {drawing.find(f"{name}{tag}").get("id") for tag in ("title", "desc")}
+    assert described == set(drawing.get("aria-labelledby").split())
+    assert "prefers-color-scheme: dark" in drawing.find(f"{name}style").text
+    shown = " ".join("".join(text.itertext()) for text in drawing.iter(f"{name}text"))
+    assert all(f"({number})" in shown for number in range(1, 6))
+    assert "Feedback" in shown

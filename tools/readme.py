@@ -1,13 +1,18 @@
 """Write the results in README.md and book/results.md from the records: ``python tools/readme.py``.
 
-A block stands between ``<!-- NAME -->`` and ``<!-- end -->``; what is written by hand around it stays. Sentences with
+The tables of formulas and of places in the code come from ``tools/places.yml``.
+
+A block begins with ``<!-- NAME -->`` and ends with ``<!-- end -->``; text around it is written by hand. Sentences with
 numbers are blocks too: their templates are here. A block whose record does not exist names the command that makes it.
 """
 
+import ast
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from mmrec.errors import MissingDataError
 from mmrec.evaluation.record import load_record, short_commit
@@ -401,6 +406,70 @@ def peers() -> str:
     return f"{told}\n\n{source('peers')}"
 
 
+def places(kind: str) -> list[list[str]]:
+    """The rows of one kind in ``tools/places.yml``."""
+    return yaml.safe_load((ROOT / "tools/places.yml").read_text(encoding="utf-8"))[kind]
+
+
+def place_of(name: str) -> tuple[str, str]:
+    """``package.module.Name.part`` -> the file of the module, and ``Name.part`` ('' for a module).
+
+    Raises:
+        SystemExit: there is no such module, or it defines no such name.
+    """
+    words = name.split(".")
+    for at in range(len(words), 0, -1):
+        for path in ("/".join(words[:at]) + ".py", "/".join([*words[:at], "__init__.py"])):
+            if (ROOT / path).is_file():
+                body = ast.parse((ROOT / path).read_text(encoding="utf-8")).body
+                for word in words[at:]:
+                    own = next((node for node in body if word in defined(node)), None)
+                    if own is None:
+                        raise SystemExit(f"tools/places.yml: {path} defines no {'.'.join(words[at:])}")
+                    body = getattr(own, "body", [])
+                return path, ".".join(words[at:])
+    raise SystemExit(f"tools/places.yml: no module in {name}")
+
+
+def defined(node: ast.stmt) -> list[str]:
+    """What a statement defines: a class, a function, or names that are assigned."""
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return [getattr(node, "name", ""), *(target.id for target in targets if isinstance(target, ast.Name))]
+
+
+def linked(name: str, text: str = "") -> str:
+    """A name of the code, with a link to its file in the repository."""
+    path, inside = place_of(name)
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]
+    return f"[`{text or inside or path}`]({config['url']}/blob/{config['branch']}/{path})"
+
+
+def formulas() -> str:
+    """A row per formula, with links to the layer's file and to the chapter."""
+    rows = []
+    for number, formula, layer, chapter in places("formulas"):
+        path, name = place_of(layer)
+        rows.append([number, formula, f"[`{name}`]({path})", f"[{chapter}](notebooks/{chapter}.ipynb)"])
+    return lines(["", "formula of section 4.2", "layer", "chapter"], rows)
+
+
+def walk(kind: str) -> str:
+    """A row per step of a picture or a rating through the code."""
+    rows = []
+    for at, (step, shape, name) in enumerate(places(kind), 1):
+        rows.append([str(at), step, shape, f"{linked(name)}<br>`{place_of(name)[0]}`"])
+    return lines(["", "what happens", "gives", "where"], rows)
+
+
+def additions() -> str:
+    """Where to add what."""
+    rows = [
+        [what, linked(like), linked(entry) if entry else "nothing: Keras knows it by its decorator", f"`{test}`"]
+        for what, like, entry, test in places("add")
+    ]
+    return lines(["to add", "copy", "enter in", "tests that run on it"], rows)
+
+
 def headline() -> str:
     """A row per question: the result and the command."""
     rows = []
@@ -450,7 +519,12 @@ def headline() -> str:
 
 
 BLOCKS: dict[str, dict[str, Block]] = {
-    "README.md": {"headline": headline, "fusion": fusion_beside},
+    "README.md": {"headline": headline, "formulas": formulas},
+    "book/contributing.md": {
+        "picture": lambda: walk("picture"),
+        "rating": lambda: walk("rating"),
+        "add": additions,
+    },
     "book/results.md": {
         "lastfm": lambda: models("lastfm"),
         "lastfm, five rows": lambda: models("lastfm-thin5"),
