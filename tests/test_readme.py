@@ -188,7 +188,7 @@ def test_every_named_place_exists(readme):
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
-        ("mmrec.scorer.Nothing", "mmrec/scorer.py defines no Nothing"),
+        ("mmrec.layers.scorer.Nothing", "mmrec/layers/scorer.py defines no Nothing"),
         ("mmrec.models.base.Recommender.nothing", "mmrec/models/base.py defines no Recommender.nothing"),
         ("elsewhere.Scorer", "no module in elsewhere.Scorer"),
     ],
