@@ -136,7 +136,7 @@ def test_new_items_come_from_folds_alone(readme, tmp_path, copied):
     path = tmp_path / "results/new-items-films.json"
     path.unlink(missing_ok=True)
     assert readme.new("items", "films").startswith("Not recorded yet")
-    assert "new_items" not in readme.headline()
+    assert "films, new" not in readme.headline()
     models = {
         "content-popularity": {"ndcg@20": [0.2, 0.18, 0.22]},
         "two-towers": {"ndcg@20": [0.25, 0.2, 0.3], "against the base": test(0.05, 0.012)},
