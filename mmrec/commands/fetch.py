@@ -25,7 +25,7 @@ def command(name: str | None, target: Path | None, source: Path | None, list_all
     """
     from mmrec.datasets import REGISTRY, find_dataset
     from mmrec.errors import InputError
-    from mmrec.features.pretrained_encoders import packages
+    from mmrec.features.pretrained import packages
 
     if list_all:
         for dataset in REGISTRY.values():

@@ -15,12 +15,12 @@ import numpy as np
 
 from mmrec.errors import InputError
 from mmrec.features.encoders import Source, register
-from mmrec.features.pretrained_encoders import packages
+from mmrec.features.pretrained import packages
 from mmrec.files import sha256_file
 
 
 class PackagedEncoder:
-    """What encoders share whose weights come in one of ``mmrec.features.pretrained_encoders.packages``.
+    """What encoders share whose weights come in one of ``mmrec.features.pretrained.packages``.
 
     Raises:
         MissingDataError: the weights are not there; the message says how to get them.
@@ -57,19 +57,19 @@ class Lite0PictureEncoder(PackagedEncoder):
 
     @cached_property
     def _model(self) -> Any:
-        from mmrec.features.pretrained_encoders.lite0 import lite0
+        from mmrec.features.pretrained.lite0 import lite0
 
         (weights,) = packages.REGISTRY[self.package].files
         return lite0(self.folder / weights)
 
     def load(self, source: Source) -> np.ndarray:
         from mmrec.data.media import read_image
-        from mmrec.features.pretrained_encoders.lite0 import square
+        from mmrec.features.pretrained.lite0 import square
 
         return square(read_image(source))  # (224, 224, 3) uint8
 
     def encode(self, batch: Sequence[np.ndarray]) -> np.ndarray:
-        from mmrec.features.pretrained_encoders.lite0 import normalise
+        from mmrec.features.pretrained.lite0 import normalise
 
         pictures = np.zeros((self.rows, *batch[0].shape), np.float32)  # (rows, 224, 224, 3)
         rows = []
@@ -158,7 +158,7 @@ class Vgg16PictureEncoder:
     @cached_property
     def _convolutions(self) -> Any:
         """The network's convolutions, compiled."""
-        from mmrec.features.pretrained_encoders.winograd import FastConvolutions
+        from mmrec.features.pretrained.winograd import FastConvolutions
 
         return FastConvolutions(self._network[0])
 
@@ -189,13 +189,13 @@ class MusicnnSoundEncoder(PackagedEncoder):
 
     @cached_property
     def _model(self) -> Any:
-        from mmrec.features.pretrained_encoders.musicnn import listener
+        from mmrec.features.pretrained.musicnn import listener
 
         return listener(self.folder / "musicnn" / "MTT_musicnn")
 
     def load(self, source: Source) -> np.ndarray:
         from mmrec.data.media import read_audio
-        from mmrec.features.pretrained_encoders.musicnn import SAMPLE_RATE, pieces
+        from mmrec.features.pretrained.musicnn import SAMPLE_RATE, pieces
 
         samples, _ = read_audio(source, SAMPLE_RATE, self.parameters["seconds"])
         return pieces(samples)  # (n, 48128)
@@ -238,7 +238,7 @@ class UniversalTextEncoder(SentenceEncoder):
 
     @cached_property
     def _model(self) -> Any:
-        from mmrec.features.pretrained_encoders.sentence import universal
+        from mmrec.features.pretrained.sentence import universal
 
         return universal()
 
@@ -252,6 +252,6 @@ class MiniLMTextEncoder(SentenceEncoder):
 
     @cached_property
     def _model(self) -> Any:
-        from mmrec.features.pretrained_encoders.sentence import minilm
+        from mmrec.features.pretrained.sentence import minilm
 
         return minilm()

@@ -335,7 +335,7 @@ def trained_parameters(modality: str, name: str) -> int:
     model: Any = encoder._model  # type: ignore[attr-defined]
     if isinstance(model, keras.Model):
         return int(model.count_params())
-    from mmrec.features.pretrained_encoders import packages
+    from mmrec.features.pretrained import packages
 
     files = [encoder.folder / path for path in packages.REGISTRY[encoder.package].files]
     weights = [path for path in files if path.suffix in (".npz", ".safetensors")]
@@ -379,7 +379,7 @@ def encoder_study(folder: Path, modality: str, name: str, repeats: int, draws: i
 
 def transformer(width: int, blocks: int, repeats: int) -> dict[str, Any]:
     """Seconds per text, and megabytes above those of the libraries, of a network with random weights."""
-    from mmrec.features.pretrained_encoders.bert import Bert
+    from mmrec.features.pretrained.bert import Bert
 
     tokens = np.random.default_rng(0).integers(1, 30522, (TEXTS, TOKENS)).astype(np.int32)  # (B, L)
     Bert(100, 50, 8, 1, 8, 1)(tokens % 100)  # loads the libraries

@@ -26,7 +26,8 @@ from mmrec.evaluation.cost import PeakMemory
 from mmrec.evaluation.record import check_committed, save_record
 from mmrec.features.encoders import REGISTRY, Encoder, make_encoder
 from mmrec.features.extraction import BATCH
-from mmrec.features.pretrained_encoders import PackagedEncoder, Vgg16PictureEncoder, packages
+from mmrec.features.pretrained import packages
+from mmrec.features.pretrained_encoders import PackagedEncoder, Vgg16PictureEncoder
 
 
 def weights_mb(encoder: Encoder) -> float:

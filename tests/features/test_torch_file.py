@@ -5,9 +5,9 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
-from mmrec.features.pretrained_encoders.torch_file import read_torch_legacy
 
 from mmrec.errors import IntegrityError
+from mmrec.features.pretrained.torch_file import read_torch_legacy
 
 MAGIC, VERSION = 0x1950A86A20F9469CFC6C, 1001
 SYSTEM = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}

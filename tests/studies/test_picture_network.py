@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from mmrec.features.pretrained_encoders.imagenet import best_classes, class_names
 
 from mmrec.errors import InputError, MmrecError
+from mmrec.features.pretrained.imagenet import best_classes, class_names
 from studies.image.picture_network import feature_maps, grad_cam, make_network, train_network
 
 SIDE = 24

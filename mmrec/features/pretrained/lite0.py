@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mmrec.errors import IntegrityError
-from mmrec.features.pretrained_encoders.torch_file import read_torch_legacy
+from mmrec.features.pretrained.torch_file import read_torch_legacy
 
 SIDE = 224
 FEATURES = 1280

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mmrec.errors import IntegrityError
-from mmrec.features.pretrained_encoders.packages import MINILM, REGISTRY, UNIVERSAL, locate
+from mmrec.features.pretrained.packages import MINILM, REGISTRY, UNIVERSAL, locate
 
 THREADS = 2
 TOKENS = 256
@@ -109,7 +109,7 @@ class MiniLM:
 
     @cached_property
     def _model(self) -> Any:
-        from mmrec.features.pretrained_encoders.bert import load_bert
+        from mmrec.features.pretrained.bert import load_bert
 
         model = load_bert(self.folder / "model.safetensors")
         for length in (_STEP, 2 * _STEP):  # TensorFlow compiles for one length, then for all: the first must not matter
