@@ -165,7 +165,9 @@ def test_new_items_come_from_folds_alone(readme, tmp_path, copied):
     assert "Significantly better than the mean of its own scores: `two-towers`." in shown
     personal["two-towers - two-towers, mean score"] = test(0.1, 0.2)
     assert "No model is significantly better than the mean of its own scores." in readme.personal(personal)
-    modalities = {f"two-towers - two-towers, {one}": test(0.1, p) for one, p in (("text alone", 0.3), ("shuffled", 0.01))}
+    modalities = {
+        f"two-towers - two-towers, {one}": test(0.1, p) for one, p in (("text alone", 0.3), ("shuffled", 0.01))
+    }
     assert readme.by_modality(modalities) == (
         " `two-towers` with all modalities is better than with shuffled and is not significantly better than with "
         "text alone."
@@ -237,8 +239,8 @@ def test_fusion_over_folds_is_compared_with_the_modality_chosen_on_validation(re
     copied("fusion-films", edit)
     assert readme.fusion_verdict("films") == (
         "Compared with `best single` by NDCG@20, `concatenation` is better, `network` is worse and `late` is not "
-        "significantly different. `best single` is the modality that is best on validation: of 10 runs, text alone in 9 "
-        "and image alone in 1. Each run holds a fold of items out of training, so its numbers are not those of the "
+        "significantly different. `best single` is the modality that is best on validation: of 10 runs, text alone in "
+        "9 and image alone in 1. Each run holds a fold of items out of training, so its numbers are not those of the "
         "tables above."
     )
     shown = readme.fusion("films")

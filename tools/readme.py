@@ -356,8 +356,8 @@ def listing() -> str:
     order = sorted((name for name in cost if cost[name] > 0.05), key=lambda name: -cost[name])
     parts = [f"{FAULTS.get(name, name)} by {cost[name]:.3f}" for name in order]
     return (
-        f"As printed the listing does not run. Repaired, its network reaches an AUC of {interval(*mended)}. Faults that "
-        f"lower this AUC by more than 0.05 when one is put back at a time: {joined(parts) or 'none'}."
+        f"As printed the listing does not run. Repaired, its network reaches an AUC of {interval(*mended)}. Faults "
+        f"that lower this AUC by more than 0.05 when one is put back at a time: {joined(parts) or 'none'}."
     )
 
 
