@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from mmrec.data.catalogue import Catalogue
 from mmrec.data.media import read_image
+from mmrec.evaluation.record import short_commit
 
 COLOURS = {"text": "#4477aa", "image": "#ee6677", "audio": "#228833", "fusion": "#aa3377", "other": "#777777"}
 """One colour a modality throughout the book (Tol's bright scheme, safe for colour-blind readers)."""
@@ -169,7 +170,7 @@ def p_text(p: float, raw: float | None = None) -> str:
 
 def paired_table(tests: pd.DataFrame) -> pd.DataFrame:
     """A table of ``Comparison.against`` with p-values as text, ``<=`` at the floor of the permutation test."""
-    shown = tests.copy().astype(object)
+    shown = tests.drop(columns="at floor", errors="ignore").astype(object)
     shown["difference"] = [f"{value:+.4f}" for value in tests["difference"]]
     shown["p"] = [p_text(p).removeprefix("= ") for p in tests["p"]]
     adjusted = zip(tests["p (Holm)"], tests["p"], strict=True)
@@ -240,4 +241,4 @@ def recorded_control(record: Mapping[str, Any]) -> Markdown:
     control = record["results"].get("control")
     if control is None:
         return Markdown("The recorded control waits for the record: it was made before this chapter measured one.")
-    return control_text(control, f"RECORDED at commit {record['commit'][:8]}")
+    return control_text(control, f"RECORDED at commit {short_commit(record)}")

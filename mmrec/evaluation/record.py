@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,9 @@ def commit() -> str:
     return head.stdout.strip() + (UNCOMMITTED if dirty.stdout.strip() else "")
 
 
-def short_commit(record: dict[str, Any]) -> str:
+def short_commit(record: Mapping[str, Any]) -> str:
     """Eight digits of the commit of a record, with the mark of a tree that held changes."""
-    full = record["commit"]
+    full: str = record["commit"]
     return full[:8] + (UNCOMMITTED if full.endswith(UNCOMMITTED) else "")
 
 
