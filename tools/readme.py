@@ -18,7 +18,7 @@ BASELINES = ("ease", "fusion", "document-user", "document-literal", "popularity"
 BEST = 6
 METRICS = ("recall@20", "ndcg@20")
 FORMS = ("concatenation", "network", "mimo", "intermediate", "late", "gated", "attention", "bilinear")
-SINGLE = ("text alone", "image alone", "audio alone", "shuffled features")
+SINGLE = ("best single", "text alone", "image alone", "audio alone", "shuffled features")
 FAULTS = {
     "stars": "stars as targets",
     "positions": "rows paired by position",
@@ -95,6 +95,9 @@ def source(name: str) -> str:
     assert found is not None
     told = f"`results/{name}.json`, {count(found['seeds'], 'seed')}, commit `{short_commit(found)}`:"
     told += f" `{found['command']}`."
+    parts = found["results"].get("parts of an earlier commit") if isinstance(found["results"], dict) else None
+    if parts:
+        told += f" Older parts: {joined([f'{part} (commit `{made[:8]}`)' for part, made in parts.items()])}."
     if found["commit"].endswith("+"):
         told += " The tree held changes that no commit holds, so the record is to be made again."
     return told
@@ -125,7 +128,7 @@ def models(name: str, refit: bool = False) -> str:
         row, test = measured[model], measured[model]["against the winner"]
         cells = [f"`{model}`", f"{rated[model]['validation ndcg@20']:.3f}"]
         cells += [interval(row[metric], *row[f"{metric} interval"]) for metric in METRICS]
-        cells.append(adjusted(test) if test else "winner on validation")
+        cells.append(adjusted(test) if test else "winner on validation" if model == found["winner"] else "not tested")
         rows.append([*cells, f"{row['share of the oracle']:.3f}"] if share else cells)
     head = ["model", "NDCG@20, validation", "recall@20", "NDCG@20", "p against the winner"]
     table = lines([*head, "share of the oracle's AUC"] if share else head, rows)
@@ -208,6 +211,11 @@ def won(test: dict[str, Any]) -> bool:
     return test["p (Holm)"] < SIGNIFICANT and test["difference"] > 0
 
 
+def lost(test: dict[str, Any]) -> bool:
+    """Whether the first of a pair is significantly worse over draws."""
+    return test["p (Holm)"] < SIGNIFICANT and test["difference"] < 0
+
+
 def personal(tests: dict[str, dict[str, Any]]) -> str:
     """Which models are better with the right user than with exchanged users and than their mean score."""
     if not tests:
@@ -226,27 +234,45 @@ def by_modality(tests: dict[str, dict[str, Any]]) -> str:
     for name in dict.fromkeys(pair.split(" - ")[0] for pair in tests):
         own = {pair.removeprefix(f"{name} - {name}, "): test for pair, test in tests.items()}
         own = {label: test for label, test in own.items() if " - " not in label}
-        good = [label for label, test in own.items() if won(test)]
+        good, bad = [label for label, test in own.items() if won(test)], [label for label in own if lost(own[label])]
         if good:
             told += f" `{name}` with all modalities is better than with {joined(good)}."
-        elif own:
+        if bad:
+            told += f" `{name}` with all modalities is worse than with {joined(bad)}."
+        if own and not good and not bad:
             told += f" `{name}` with all modalities is not significantly better than with {joined(list(own))}."
     return told
+
+
+def against_single(found: dict[str, Any]) -> tuple[str, dict[str, dict[str, Any]]]:
+    """What a study of fusion compares with on known items, and row -> test of the row minus that, by NDCG@20.
+
+    Records older than the folds name one modality, and have it minus the row.
+    """
+    if "tests against the best single" in found:
+        old = found["tests against the best single"]["warm"]
+        best = next(iter(old)).split(" - ")[0]
+        turned = {pair.removeprefix(f"{best} - "): test for pair, test in old.items()}
+        return best, {row: {**test, "difference": -test["difference"]} for row, test in turned.items()}
+    tests = found["tests"]["one modality"]["warm"]
+    best = next(iter(tests)).split(" - ")[1]
+    return best, {
+        pair.removesuffix(f" - {best}"): test["ndcg@20"] for pair, test in tests.items() if pair.endswith(f" - {best}")
+    }
 
 
 def fusion(name: str) -> str:
     """Forms of fusion and single modalities on known items, and what is left with a modality missing in use."""
     found = record(f"fusion-{name}")
-    tests = found["tests against the best single"]["warm"]
-    best = next(iter(tests)).split(" - ")[0]
+    best, tests = against_single(found)
     cases = [case for case in found["rows"]["concatenation"] if case.startswith("without ")]
     share = "share of the oracle" in found["rows"]["concatenation"]["warm"]
     rows = []
     for row in [one for one in (*FORMS, *SINGLE) if one in found["rows"]]:
         warm = found["rows"][row]["warm"]
-        test = tests.get(f"{best} - {row}")
+        test = tests.get(row)
         cells = [f"`{row}`", interval(*warm["ndcg@20"]), interval(*warm["auc"])]
-        cells += [f"{-test['difference']:+.3f}" if test else "", adjusted(test) if test else ""]
+        cells += [f"{test['difference']:+.3f}" if test else "", adjusted(test) if test else ""]
         cells += [f"{warm['share of the oracle']:.3f}"] if share else []
         kept = found["rows"][row]
         cells += [f"{kept[case]['share of the whole']:.3f}" if case in kept and row in FORMS else "" for case in cases]
@@ -259,12 +285,11 @@ def fusion(name: str) -> str:
 
 def fusion_verdict(name: str) -> str:
     """Which forms beat the best single modality on known items."""
-    tests = record(f"fusion-{name}")["tests against the best single"]["warm"]
-    best = next(iter(tests)).split(" - ")[0]
+    best, tests = against_single(record(f"fusion-{name}"))
     groups: dict[str, list[str]] = {"better": [], "worse": [], "not significantly different": []}
     for form in FORMS:
-        test = tests[f"{best} - {form}"]
-        verdict = "better" if test["difference"] < 0 else "worse"
+        test = tests[form]
+        verdict = "better" if test["difference"] > 0 else "worse"
         groups[verdict if test["p (Holm)"] < SIGNIFICANT else "not significantly different"].append(form)
     parts = [f"{quoted(forms)} {'is' if len(forms) == 1 else 'are'} {word}" for word, forms in groups.items() if forms]
     return f"Compared with `{best}` by NDCG@20, {joined(parts)}."
@@ -300,10 +325,10 @@ def listing() -> str:
     cost = {name: mended[0] - row["auc"][0] for name, row in alone.items()}
     order = sorted((name for name in cost if cost[name] > 0.05), key=lambda name: -cost[name])
     parts = [f"{FAULTS.get(name, name)} by {cost[name]:.3f}" for name in order]
-    return (
-        f"As printed the listing does not run. Repaired, its network reaches an AUC of {interval(*mended)}. Putting "
-        f"back one fault at a time lowers this AUC. Largest losses: {joined(parts)}."
-    )
+    told = f"As printed the listing does not run. Repaired, its network reaches an AUC of {interval(*mended)}. "
+    if not parts:
+        return f"{told}Putting back one fault at a time lowers this AUC by 0.05 at most."
+    return f"{told}Putting back one fault at a time lowers this AUC. Largest losses: {joined(parts)}."
 
 
 def loop() -> str:
