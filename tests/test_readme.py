@@ -156,7 +156,7 @@ def test_new_items_come_from_folds_alone(readme, tmp_path, copied):
     }
     personal = {f"two-towers - two-towers, {one}": test(0.1, 0.01) for one in ("users exchanged", "mean score")}
     personal |= {f"ease-features - ease-features, {one}": test(0.1, 0.3) for one in ("users exchanged", "mean score")}
-    modalities = {"two-towers - two-towers, text alone": test(-0.1, 0.01)}
+    modalities = {"two-towers - two-towers, text alone": test(-0.1, 0.2)}
     results = {"base": "content-popularity", "models": models, "folds": 10, "tries": 4, "modalities": ["text"]}
     results["tests"] = {"personal": personal, "modalities": modalities}
     record = {"command": "python x.py", "seeds": 10, "commit": "0" * 40, "results": results}
@@ -302,3 +302,45 @@ def test_fusion_over_folds_is_compared_with_the_modality_chosen_on_validation(re
     assert "| -0.020 | <= 0.010 |" in next(line for line in shown.splitlines() if line.startswith("| `network` |"))
     assert "| `best single` |" in shown
     assert "10 folds, commit" in shown
+
+
+def modalities(**differences):
+    """Tests of a model against itself with one modality: label -> (difference, p)."""
+    return {f"m - m, {label} alone": {"difference": one, "p (Holm)": p} for label, (one, p) in differences.items()}
+
+
+def test_a_modality_that_is_better_alone_is_said(readme):
+    assert (
+        readme.by_modality(modalities(text=(-0.1, 0.01))) == " `m` with all modalities is worse than with text alone."
+    )
+    both = readme.by_modality(modalities(text=(-0.1, 0.01), image=(0.1, 0.01)))
+    assert both == " `m` with all modalities is better than with image alone and is worse than with text alone."
+    assert "not significantly better" in readme.by_modality(modalities(text=(-0.1, 0.3)))
+
+
+def test_a_model_without_a_test_is_no_winner(readme, copied):
+    """A failed run leaves a model without a test against the winner."""
+
+    def edit(found):
+        found["results"]["models"]["ease"]["against the winner"] = None
+
+    winner = readme.record("models-lastfm")["winner"]
+    assert winner != "ease"
+    copied("models-lastfm", edit)
+    shown = {line.split("`")[1]: line for line in readme.models("lastfm").splitlines() if line.startswith("| `")}
+    assert [name for name, line in shown.items() if "winner on validation" in line] == [winner]
+    assert "not tested" in shown["ease"]
+
+
+def test_parts_of_an_earlier_commit_are_said(readme, copied):
+    copied("feedback", lambda found: found["results"].update({"parts of an earlier commit": {"replay": "12345678ab"}}))
+    assert "Older parts: replay (commit `12345678`)." in readme.source("feedback")
+
+
+def test_no_fault_of_the_listing_may_cost_much(readme, copied):
+    def edit(found):
+        for row in found["results"]["alone"].values():
+            row["auc"] = [0.7, 0.69, 0.71]
+
+    copied("listing", edit)
+    assert readme.listing().endswith("when one is put back at a time: none.")

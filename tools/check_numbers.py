@@ -86,7 +86,7 @@ IGNORED = (
     r"\b95% (?:bootstrap |confidence )?intervals?",
     r"\b(?=[A-Za-z][A-Za-z_.@-]*\d)[A-Za-z][\w@]*(?:[-.@][\w@]+)*",  # names with digits in them
     r"\b(?:NDCG|recall|precision) at \d+",
-    r"\b(?:1[89]|20)\d\d\b(?![,.]\d)",  # years
+    r"\b(?:1[89]|20)\d\d\b(?![,.]\d)(?! (?:[a-z-]+ )?[a-z]{2,}s\b)",  # years; "2000 users" is a count
 )
 FENCE = re.compile(r"(?ms)^(?P<fence>`{3,}|:{3,})(?P<info>[^\n]*)\n(?P<body>.*?)^(?P=fence)[ \t]*$")
 CODE_BLOCKS = ("code", "code-block", "code-cell", "literalinclude", "math", "bibliography", "mermaid")

@@ -106,6 +106,9 @@ def source(name: str) -> str:
     told = f"`results/{name}.json`, {count(found['seeds'], 'fold' if over_folds else 'seed')}, "
     told += f"commit `{short_commit(found)}`:"
     told += f" `{found['command']}`."
+    parts = found["results"].get("parts of an earlier commit") if isinstance(found["results"], dict) else None
+    if parts:
+        told += f" Older parts: {joined([f'{part} (commit `{made[:8]}`)' for part, made in parts.items()])}."
     if found["commit"].endswith("+"):
         told += " The tree held changes that no commit holds, so the record is to be made again."
     return told
@@ -241,6 +244,11 @@ def won(test: dict[str, Any]) -> bool:
     return test["p (Holm)"] < SIGNIFICANT and test["difference"] > 0
 
 
+def lost(test: dict[str, Any]) -> bool:
+    """Whether the first of a pair is significantly worse over draws."""
+    return test["p (Holm)"] < SIGNIFICANT and test["difference"] < 0
+
+
 def personal(tests: dict[str, dict[str, Any]]) -> str:
     """Which models are better with the right user than with exchanged users, and which than their own mean score."""
     told = ""
@@ -260,11 +268,11 @@ def by_modality(tests: dict[str, dict[str, Any]]) -> str:
     for name in dict.fromkeys(pair.split(" - ")[0] for pair in tests):
         own = {pair.removeprefix(f"{name} - {name}, "): test for pair, test in tests.items()}
         own = {label: test for label, test in own.items() if " - " not in label}
-        good = [label for label, test in own.items() if won(test)]
-        open_ = [label for label in own if label not in good]
-        said = [f"is better than with {joined(good)}"] if good else []
-        said += [f"is not significantly better than with {joined(open_)}"] if open_ else []
-        told += f" `{name}` with all modalities {joined(said)}." if said else ""
+        good, bad = [label for label, test in own.items() if won(test)], [label for label in own if lost(own[label])]
+        open_ = [label for label in own if label not in (*good, *bad)]
+        kinds = (("better", good), ("worse", bad), ("not significantly better", open_))
+        said = joined([f"is {how} than with {joined(labels)}" for how, labels in kinds if labels])
+        told += f" `{name}` with all modalities {said}." if said else ""
     return told
 
 

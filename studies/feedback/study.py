@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import t as student
 
 from mmrec.errors import InputError
-from mmrec.evaluation.statistics import bootstrap_interval, holm, paired_test
+from mmrec.evaluation.statistics import bootstrap_interval, check_differences, holm, paired_test
 from mmrec.simulation.truth import Truth
 from studies.feedback.audience import Audience
 from studies.feedback.loop import Trace, run_loop
@@ -97,7 +97,7 @@ def compare_over_draws(found: Mapping[str, np.ndarray], base: str) -> pd.DataFra
         how many draws the difference is negative), ``draws``, ``p``, ``p (Holm)`` and ``p at floor``.
 
     Raises:
-        InputError: fewer than two draws, or more than ``FLIPPED_ALL``.
+        InputError: fewer than two draws, or more than ``FLIPPED_ALL``; or see ``check_differences``.
     """
     draws = len(found[base])
     if not 2 <= draws <= FLIPPED_ALL:
@@ -107,6 +107,7 @@ def compare_over_draws(found: Mapping[str, np.ndarray], base: str) -> pd.DataFra
     for name, values in found.items():
         if name != base:
             gaps = np.asarray(values) - np.asarray(found[base])  # (n,)
+            check_differences(gaps)
             mean, low, high = seed_interval(gaps)
             p = float((np.abs((signs * gaps).mean(axis=1)) >= abs(mean) - 1e-12).mean())
             rows[f"{name} - {base}"] = {

@@ -1,5 +1,8 @@
 """Several policies and seeds, against plain computations on their traces."""
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -107,3 +110,14 @@ def test_p_at_the_floor_is_a_bound():
     assert told_p(9.999e-05, 0.00059994) == "p <= 0.0006"  # as a record holds it
     assert told_p(0.17688, 0.17688) == "p = 0.18"
     assert told_p(2 / 1024, 6 / 1024, 2 / 1024) == "p <= 0.0059"
+
+
+def test_parts_that_another_commit_made_are_named():
+    """``benchmarks/feedback.py --only`` keeps the other parts of the record; its commit is not theirs."""
+    spec = importlib.util.spec_from_file_location("feedback", Path(__file__).parents[1] / "benchmarks/feedback.py")
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    earlier = {"commit": "b", "results": {"policies": 1, "replay": 2, program.KEPT: {"replay": "a"}}}
+    assert program.kept_parts(earlier, ["offpolicy"]) == {"policies": "b", "replay": "a"}
+    assert program.kept_parts(earlier, list(program.PARTS)) == {}
+    assert program.kept_parts({}, ["draws"]) == {}
