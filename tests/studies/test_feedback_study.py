@@ -1,8 +1,5 @@
 """Several policies and seeds, against plain computations on their traces."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -113,10 +110,9 @@ def test_p_at_the_floor_is_a_bound():
 
 
 def test_parts_that_another_commit_made_are_named():
-    """``benchmarks/feedback.py --only`` keeps the other parts of the record; its commit is not theirs."""
-    spec = importlib.util.spec_from_file_location("feedback", Path(__file__).parents[1] / "benchmarks/feedback.py")
-    program = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(program)
+    """``studies.feedback.record --only`` keeps the other parts of the record; its commit is not theirs."""
+    from studies.feedback import record as program
+
     earlier = {"commit": "b", "results": {"policies": 1, "replay": 2, program.KEPT: {"replay": "a"}}}
     assert program.kept_parts(earlier, ["offpolicy"]) == {"policies": "b", "replay": "a"}
     assert program.kept_parts(earlier, list(program.PARTS)) == {}

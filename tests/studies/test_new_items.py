@@ -69,7 +69,7 @@ def test_each_question_is_a_family_of_its_own(study, bundle, tmp_path):
 
 def test_folds_of_other_code_are_not_taken_from_the_cache(study, tmp_path):
     changed = tmp_path / "new_items.py"
-    changed.write_bytes(SCRIPT.read_bytes() + b"# changed\n")
+    changed.write_bytes(Path(study.__file__).read_bytes() + b"# changed\n")
     plain = study.kept_in("data", "cold-item", 10, 4)
     assert plain == study.kept_in("data", "cold-item", 10, 4)
     others = [study.kept_in("data", "cold-item", 10, 4, changed), study.kept_in("other", "cold-item", 10, 4)]
