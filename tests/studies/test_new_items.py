@@ -1,6 +1,7 @@
 """The study of new items: a fold reads nothing of its test, and kept folds are those of this code."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
