@@ -4,7 +4,6 @@ The cache lives in ``$MMREC_CACHE``, else in the user's cache folder. Two proces
 same entry wait for one another; a killed build leaves only a temporary folder, which is made again.
 """
 
-import os
 import platform
 import shutil
 from collections.abc import Callable
@@ -18,12 +17,13 @@ import platformdirs
 from filelock import FileLock
 
 from mmrec import __version__
+from mmrec.environment import BACKEND, CACHE, variable
 from mmrec.files import sha256_file, sha256_json
 
 
 def cache_root() -> Path:
     """The cache's folder (made if absent)."""
-    root = Path(os.environ.get("MMREC_CACHE") or platformdirs.user_cache_path("mmrec"))
+    root = Path(variable(CACHE) or platformdirs.user_cache_path("mmrec"))
     root.mkdir(parents=True, exist_ok=True)
     return root
 
@@ -60,7 +60,7 @@ def versions() -> dict[str, str]:
     for library in LIBRARIES:
         with suppress(PackageNotFoundError):
             found[library] = version(library)
-    return found | {"backend": os.environ.get("KERAS_BACKEND", "tensorflow")}
+    return found | {"backend": variable(BACKEND) or "tensorflow"}
 
 
 @cache

@@ -6,6 +6,7 @@ from importlib import import_module
 import click
 
 from mmrec import __version__
+from mmrec.environment import VARIABLES
 from mmrec.errors import MmrecError
 
 COMMANDS = {
@@ -35,6 +36,8 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+        with formatter.section("Environment variables"):
+            formatter.write_dl(list(VARIABLES.items()))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

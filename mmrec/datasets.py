@@ -5,8 +5,6 @@ catalogue folder made of them) and enter it in ``REGISTRY``. Labelled corpora ar
 have no users and cannot be opened as a catalogue.
 """
 
-import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,13 +14,12 @@ from pathlib import Path
 from mmrec.cache import cached_folder
 from mmrec.data import corpora, films
 from mmrec.data.catalogue import Catalogue
+from mmrec.environment import DATA, OPENED, variable
 from mmrec.errors import InputError, MissingDataError
-from mmrec.files import sha256_file
+from mmrec.files import sha256_file, sha256_files
 
 EMBEDDED = {"items": 600, "users": 1000, "ratings": 30000, "seed": 0}
 """Sizes of the embedded catalogue."""
-OPENED = "MMREC_OPENED"
-"""Environment variable: a file that the fingerprint of each opened catalogue is added to, for the status page."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,7 @@ def open_dataset(name_or_folder: str | Path) -> Catalogue:
     from mmrec.data.reader import read_catalogue
 
     catalogue = read_catalogue(_folder(str(name_or_folder)))
-    if log := os.environ.get(OPENED):
+    if log := variable(OPENED):
         with open(log, "a", encoding="utf-8") as stream:
             stream.write(f"{catalogue.fingerprint}\n")
     return catalogue
@@ -153,7 +150,7 @@ def _embedded(scenario: str) -> Path:
 
 def _real(dataset: DataSet) -> Path:
     """The data set's catalogue folder: as it lies under ``$MMREC_DATA``, or made of the source files there."""
-    root = os.environ.get("MMREC_DATA")
+    root = variable(DATA)
     fix = f"run 'mmrec fetch {dataset.name} --to DIR/{dataset.name}' and set MMREC_DATA=DIR"
     if not root:
         raise MissingDataError(f"{dataset.name} is not part of the project and MMREC_DATA is not set: {fix}")
@@ -162,17 +159,10 @@ def _real(dataset: DataSet) -> Path:
         return source
     if not (source / dataset.marker).is_file():
         raise MissingDataError(f"{dataset.name} is not in {root}: {fix}")
-    key = {"dataset": dataset.name, "version": dataset.version, "source": _fingerprint(source)}
+    files = sorted(path for path in source.rglob("*") if path.is_file())
+    key = {"dataset": dataset.name, "version": dataset.version, "source": sha256_files(source, files)}
 
     def build(folder: Path) -> None:
         dataset.convert(source, folder)
 
     return cached_folder("catalogue", key, build)
-
-
-def _fingerprint(folder: Path) -> str:
-    """SHA-256 over the names and bytes of all files below a folder."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(f"{path.relative_to(folder).as_posix()} {sha256_file(path)}\n".encode())
-    return digest.hexdigest()

@@ -21,3 +21,11 @@ class MissingDataError(MmrecError):
 
 class IntegrityError(MmrecError):
     """A file is not what it should be: checksum differs, archive leaves its folder, pickle asks for code."""
+
+
+class MediaError(MmrecError):
+    """A picture or sound that cannot be used; the message names the file and the reason."""
+
+
+class DownloadError(MmrecError):
+    """A file could not be had from any of its addresses; what has arrived is kept for the next run."""

@@ -61,7 +61,7 @@ def command(
     from mmrec.data.split import CASES
     from mmrec.evaluation.alignment import doubts
     from mmrec.evaluation.benchmark import benchmark, choose_models
-    from mmrec.evaluation.layouts import read_layout
+    from mmrec.evaluation.benchmark_data import read_layout
     from mmrec.evaluation.verdict import summary_lines
 
     wanted = [case.strip() for case in cases.split(",") if case.strip()]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # these take seconds to import
     from mmrec.features import Features
     from mmrec.lists.ranking import Lists
     from mmrec.lists.reasons import Explainer, Reason
-    from mmrec.models.bundle import SavedModel
+    from mmrec.models.saving import SavedModel
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def command(
         raise click.UsageError("--explain prints its reasons: leave out --out")
     if new_item is not None and (where or unavailable or diversify is not None or explain):
         raise click.UsageError("--new-item ranks users: it takes no --where, --unavailable, --diversify or --explain")
-    from mmrec.models.bundle import load_saved_model
+    from mmrec.models.saving import load_saved_model
     from mmrec.models.update import with_updates
 
     saved = load_saved_model(model, catalogue, drop_faulty)
@@ -218,7 +218,7 @@ def _for_newcomer(saved: "SavedModel", new_user: str | None, text: str | None, w
 
 def _described(saved: "SavedModel", parts: tuple[str, str, str]) -> "Features":
     from mmrec.features import extract
-    from mmrec.models.bundle import new_item
+    from mmrec.models.saving import new_item
 
     return extract(new_item(*parts), saved.encoders or None)
 

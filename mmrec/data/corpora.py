@@ -5,7 +5,6 @@
 """
 
 import json
-import os
 import re
 import shutil
 from functools import cache
@@ -18,6 +17,7 @@ from tqdm import tqdm
 
 from mmrec.cache import cache_root
 from mmrec.data.download import RemoteFile, download_all, verify
+from mmrec.environment import DATA, variable
 from mmrec.errors import InputError, MissingDataError
 from mmrec.files import new_folder
 
@@ -171,7 +171,7 @@ def _folder(name: str, given: Path | str | None) -> Path:
     """The corpus's folder."""
     if given is not None:
         return Path(given)
-    if root := os.environ.get("MMREC_DATA"):
+    if root := variable(DATA):
         return Path(root) / name
     raise MissingDataError(f"{name} is not part of the project and MMREC_DATA is not set: {_fix(name)}")
 

@@ -18,17 +18,13 @@ from pathlib import Path, PurePosixPath
 import requests
 from tqdm import tqdm
 
-from mmrec.errors import IntegrityError, MmrecError
+from mmrec.errors import DownloadError, IntegrityError, MmrecError
 from mmrec.files import sha256_file
 
 _BLOCK = 1 << 16
 _LARGEST = 1 << 30
 _TIMEOUT_SECONDS = (10.0, 60.0)  # to connect, and between two blocks
 _PASSING = {408, 425, 429, 500, 502, 503, 504}  # answers that another try may fix
-
-
-class DownloadError(MmrecError):
-    """A file could not be had from any of its addresses; what has arrived is kept for the next run."""
 
 
 class _PassingError(Exception):

@@ -119,7 +119,7 @@ def convert(
         progress: show a bar on stderr.
 
     Returns:
-        Counts: items, users, ratings, posters, twins.
+        Counts: items, users, ratings, posters, duplicates.
 
     Raises:
         IntegrityError: a source file is absent, or is not the recorded one.
@@ -143,7 +143,7 @@ def convert(
         "users": len(users),
         "ratings": len(ratings),
         "posters": len(pictures),
-        "twins": sum(bool(film["twin_of"]) for film in films),
+        "duplicates": sum(bool(film["twin_of"]) for film in films),
     }
 
 

@@ -14,7 +14,7 @@ import pandera.errors
 from tqdm import tqdm
 
 from mmrec.data import media, schema
-from mmrec.data.media import MediaError
+from mmrec.errors import MediaError
 
 UNDECODED = "\ufffd"
 """Stands where bytes are no UTF-8; cells with it cannot be compared."""

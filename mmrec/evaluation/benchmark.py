@@ -12,9 +12,9 @@ from tqdm import tqdm
 from mmrec.cache import code_hash, versions
 from mmrec.data.split import Split
 from mmrec.errors import InputError
+from mmrec.evaluation.benchmark_data import BenchmarkData
 from mmrec.evaluation.cost import timed
 from mmrec.evaluation.draws import DrawnComparison, as_run, from_run
-from mmrec.evaluation.layouts import Bundle
 from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.record import commit
 from mmrec.evaluation.search import (
@@ -39,7 +39,7 @@ NEW_BASELINES = ("content-popularity", "document-literal", "popularity")
 """Baselines that need no user; the first that was run is what the others are compared with on new items and users."""
 
 
-def choose_models(names: str, bundle: Bundle) -> list[str]:
+def choose_models(names: str, bundle: BenchmarkData) -> list[str]:
     """The models that ``--models`` names; ``all`` means all that the data allow.
 
     Raises:
@@ -60,7 +60,7 @@ def choose_models(names: str, bundle: Bundle) -> list[str]:
 
 
 def benchmark(
-    bundle: Bundle,
+    bundle: BenchmarkData,
     models: Sequence[str],
     *,
     seeds: int,
@@ -77,10 +77,10 @@ def benchmark(
     Settings are chosen once per model, with seed 0, by NDCG@20 on validation rows that are test rows under no order of
     ties. Every model with settings has the same number of tries: the defaults first, then what ``search.candidates``
     proposes; a model whose grid ends earlier stops there. Seed s draws what is drawn in the model and the order of rows
-    of one second (``Bundle.ordered``). An ensemble gets the settings chosen for its members, if they stand before it,
-    and the fitted members themselves: its seconds are without theirs. A model without a random part is fitted once
-    where ties decide nothing. One failing model does not lose the results of the others. Runs that ``out`` already
-    holds for the same data, options and code are not repeated; a file of other ones is set aside as
+    of one second (``BenchmarkData.ordered``). An ensemble gets the settings chosen for its members, if they stand
+    before it, and the fitted members themselves: its seconds are without theirs. A model without a random part is
+    fitted once where ties decide nothing. One failing model does not lose the results of the others. Runs that ``out``
+    already holds for the same data, options and code are not repeated; a file of other ones is set aside as
     ``NAME.earlier.json``.
 
     New items and new users are measured apart: ``folds`` splits in which each is new once, drawn before anything is
@@ -145,7 +145,7 @@ def benchmark(
 
 
 def _run_seeds(
-    bundle: Bundle,
+    bundle: BenchmarkData,
     models: Sequence[str],
     seeds: Sequence[int],
     refit: bool,
@@ -194,7 +194,7 @@ def _run_seeds(
 
 
 def _run_folds(
-    bundle: Bundle,
+    bundle: BenchmarkData,
     models: Sequence[str],
     case: str,
     folds: int,
@@ -267,7 +267,7 @@ def _members(name: str, result: dict[str, Any]) -> dict[str, Any]:
     return {"member_settings": found}
 
 
-def _run(bundle: Bundle, name: str, fitted: Fitted, split: Split, refit: bool, mask: str) -> dict[str, Any]:
+def _run(bundle: BenchmarkData, name: str, fitted: Fitted, split: Split, refit: bool, mask: str) -> dict[str, Any]:
     measured, score_seconds = timed(lambda: _measured(fitted.model, split, mask))
     run = {
         "model": name,

@@ -21,6 +21,9 @@ from mmrec.errors import InputError
 def top_k(scores: np.ndarray, candidates: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
     """The k best candidates of each row, best first; equal scores in an order that is drawn.
 
+    Lists for users come from ``mmrec.models.top_k.best_items``: there equal scores stay in the order of the items, so
+    that a list repeats itself. A metric may not depend on how a catalogue happens to be sorted.
+
     Args:
         scores: (B, I) finite.
         candidates: (B, I) bool, what may be ranked.

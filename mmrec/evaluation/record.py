@@ -1,13 +1,13 @@
 """Recorded results: what a run found, with all that is needed to run it again."""
 
 import json
-import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mmrec.cache import versions
+from mmrec.environment import ALLOW_UNCOMMITTED, variable
 from mmrec.errors import InputError, MissingDataError
 from mmrec.files import write_json
 
@@ -21,7 +21,7 @@ MOVED = {
     "benchmarks/models.py": "-m studies.models.record",
     "benchmarks/new_items.py": "-m studies.models.new_items",
     "benchmarks/peers.py": "-m studies.models.peers",
-    "benchmarks/ranking.py": "-m studies.models.ranking",
+    "benchmarks/ranking.py": "-m studies.models.top_k_speed",
     "benchmarks/throughput.py": "-m studies.encoders.throughput",
 }
 """Where the script of an older record is now. A page shows the command that works today."""
@@ -66,7 +66,7 @@ def check_committed() -> None:
         InputError: the working tree holds changes, or is outside git.
     """
     found = commit()
-    if os.environ.get("MMREC_ALLOW_UNCOMMITTED") != "1" and (not found or found.endswith(UNCOMMITTED)):
+    if variable(ALLOW_UNCOMMITTED) != "1" and (not found or found.endswith(UNCOMMITTED)):
         raise InputError(
             "a record is made from a committed tree alone: commit the changes first ('git status' lists them), or set"
             " MMREC_ALLOW_UNCOMMITTED=1, which marks the record as one that nobody can make again"

@@ -175,14 +175,25 @@ def check_differences(differences: np.ndarray) -> None:
 
 
 def at_floor(p: float, draws: int = 10_000) -> bool:
-    """Whether a p-value of ``paired_test`` is the least that its number of flips allows."""
-    return p <= 1.5 / (1 + draws)
+    """Whether a p-value is the least that ``paired_test`` can give, 1 / (1 + draws), also where a record rounds it.
+
+    Smaller ones come from other tests and are no bound.
+    """
+    return 0.5 <= p * (1 + draws) <= 1.5
 
 
-def format_p(p: float, floor: bool = False) -> str:
-    """A p-value for a page: three significant digits; "<=" before one at the floor of its permutations."""
+def format_p(p: float, floor: bool = False, relation: bool = False) -> str:
+    """A p-value for a page: "0.035", and "<= 0.0001" where it is at the floor of its permutations and may be smaller.
+
+    Args:
+        p: what to show, after a correction or before.
+        floor: whether the test's own p, before any correction, is at its floor (see ``at_floor``).
+        relation: "= 0.035" in place of "0.035", as a sentence has it.
+    """
     shown = f"{p:.3f}" if p >= 0.01 else f"{p:.2g}"
-    return f"<= {shown}" if floor and p < 1 else shown
+    if floor and p < 1:
+        return f"<= {shown}"
+    return f"= {shown}" if relation else shown
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:

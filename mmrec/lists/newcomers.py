@@ -9,7 +9,7 @@ from mmrec.errors import InputError
 from mmrec.features.table import Features
 from mmrec.models import REGISTRY, model_class
 from mmrec.models.base import Recommender
-from mmrec.models.ranking import best_items
+from mmrec.models.top_k import best_items
 
 
 def likes_matrix(liked: list[np.ndarray], items: int) -> csr_matrix:

@@ -16,11 +16,11 @@ from mmrec.data.catalogue import LIKE_THRESHOLD, MODALITIES, Interactions
 from mmrec.errors import InputError
 from mmrec.features.table import Features
 from mmrec.models.base import Recommender
-from mmrec.models.fusion_network import FORMS, TasteNetwork
 from mmrec.models.fusion_training import TasteBatches, TasteTrainer
 from mmrec.models.learning import train_on_batches
-from mmrec.models.networks import fix_chance
 from mmrec.models.preprocessing import Preprocessor
+from mmrec.models.user_item_network import FORMS, TasteNetwork
+from mmrec.seeding import set_seed
 
 USERS_AT_ONCE = 1024
 MOST_STEPS = 1500
@@ -115,11 +115,11 @@ class FusionRecommender(Recommender):
         options, implicit = self.settings, train.is_implicit()
         if not implicit and train.rating.min() <= 0:
             raise InputError(f"{self.name} takes a rating of 0 for none: give ratings above 0, of 1 to 5 say")
-        fix_chance(options["seed"])
+        set_seed(options["seed"])
         self.preprocessor = Preprocessor.fit(features, train)
         self.axes: dict[str, np.ndarray] = {}
         tables, present = self._content(features)
-        self.known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        self.known = train.known_items()  # (I,)
         for name, table in tables.items():
             if count := options["components"][MODALITIES.index(name)]:
                 self.axes[name] = principal_axes(table[self.known & features.mask(name)], count, options["scale"])

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from mmrec.models.fusion_network import TasteNetwork
+from mmrec.models.user_item_network import TasteNetwork
 
 
 class TasteTrainer(keras.Model):

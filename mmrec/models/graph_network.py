@@ -19,7 +19,7 @@ from mmrec.features.table import Features
 from mmrec.models.dot_product import ContentDotProduct
 from mmrec.models.graphs import Spread, normalised, resemblance
 from mmrec.models.learning import LossNetwork, normal, rows_of, unit
-from mmrec.models.networks import fix_chance
+from mmrec.seeding import set_seed
 
 
 class GraphNetwork(LossNetwork):
@@ -208,9 +208,9 @@ class GraphRecommender(ContentDotProduct):
     def _fit(self, train: Interactions, features: Features | None) -> None:
         z = self._reduce(features, train)  # (I, F)
         options = self.settings
-        fix_chance(options["seed"])
+        set_seed(options["seed"])
         liked = train.likes().matrix().tocsr()  # (U, I)
-        known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        known = train.known_items()  # (I,)
         parts = self.reduction.parts(z)
         alike = self._graph(parts, known)
         named = ("embedding_size", "layers", "content", "temperature", "dropout", "identity_dropout", "seed")
@@ -234,7 +234,7 @@ class GraphRecommender(ContentDotProduct):
         p, q = network.vectors()
         self.items = ops.convert_to_numpy(q)  # (I, d)
         self.new_bias = self._settle(ops.convert_to_numpy(p), ops.convert_to_numpy(network.b), train)
-        known = np.unique(train.item)
+        known = np.flatnonzero(train.known_items())
         self.known_content = z[known]  # (K, F)
         self.known_items = ops.convert_to_numpy(network.first(network.known))[known]  # (K, d)
         self.projection = ops.convert_to_numpy(network.w)  # (F, d)

@@ -19,7 +19,7 @@ from mmrec.features.table import Features
 from mmrec.models.dot_product import ContentDotProduct
 from mmrec.models.histories import Histories, in_order_of_time, padded
 from mmrec.models.learning import LossNetwork, normal, rows_of
-from mmrec.models.networks import fix_chance
+from mmrec.seeding import set_seed
 
 USERS_AT_ONCE = 512
 
@@ -151,8 +151,8 @@ class SequenceModel(ContentDotProduct):
         likes, options = train.likes(), self.settings
         sequences = in_order_of_time(likes)
         z = self._reduce(features, train)  # (I, F)
-        fix_chance(options["seed"])
-        known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        set_seed(options["seed"])
+        known = train.known_items()  # (I,)
         named = ("embedding_size", "identity", "identity_dropout", "dropout", "l2", "seed")
         network = SequenceNetwork(
             self.encoder(),

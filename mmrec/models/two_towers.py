@@ -16,7 +16,7 @@ from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
 from mmrec.models.dot_product import ContentDotProduct
 from mmrec.models.learning import LossNetwork, normal, rows_of, unit
-from mmrec.models.networks import fix_chance
+from mmrec.seeding import set_seed
 
 KEPT = (0.3, 0.95)
 """The share of a person's likes that the tower sees in training is drawn from this range; it is asked for the rest."""
@@ -198,9 +198,9 @@ class TwoTowers(ContentDotProduct):
     def _fit(self, train: Interactions, features: Features | None) -> None:
         z = self._reduce(features, train)  # (I, F)
         options = self.settings
-        fix_chance(options["seed"])
+        set_seed(options["seed"])
         liked = train.likes().matrix().tocsr()  # (U, I)
-        known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        known = train.known_items()  # (I,)
         batch_size = max(options["batch_size"], -(-train.users // MOST_STEPS))
         named = ("embedding_size", "temperature", "dropout", "identity_dropout", "l2", "seed")
         network = Towers(

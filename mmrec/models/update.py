@@ -28,8 +28,8 @@ from mmrec.features.extraction import extract
 from mmrec.files import atomic_write, sha256_file, write_json
 from mmrec.models import load_model
 from mmrec.models.base import Recommender, read_record
-from mmrec.models.bundle import save_model
 from mmrec.models.new_ratings import hear
+from mmrec.models.saving import save_model
 from mmrec.models.swap import replace_folder, restore_folder
 
 KEPT = "updates"
@@ -116,10 +116,9 @@ def extended(catalogue: Catalogue, new: Path) -> Catalogue:
     user = np.array([place[more.user_ids[at]] for at in more.interactions.user], np.int64)
     old, rows = catalogue.interactions, more.interactions
     first = len(old)
-    joined = {name: np.concatenate([getattr(old, name), getattr(rows, name)]) for name in ("item", "rating")}
-    joined["timestamp"] = np.concatenate([old.timestamp, rows.timestamp])
-    joined["user"], joined["row"] = np.concatenate([old.user, user]), np.arange(first + len(rows))
-    union = Interactions(**joined, users=len(user_ids), items=old.items)
+    union = Interactions.joined(
+        old, replace(rows, user=user, row=first + np.arange(len(rows)), users=len(user_ids), items=old.items)
+    )
     known = set(zip(old.user.tolist(), old.item.tolist(), old.timestamp.tolist(), strict=True))
     for at in range(len(rows)):
         if (int(user[at]), int(rows.item[at]), int(rows.timestamp[at])) in known:

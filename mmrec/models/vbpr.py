@@ -14,7 +14,7 @@ from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
 from mmrec.models.dot_product import ContentDotProduct, DotProduct
 from mmrec.models.learning import LossNetwork, normal, rows_of
-from mmrec.models.networks import fix_chance
+from mmrec.seeding import set_seed
 
 
 class PairwiseFactors(LossNetwork):
@@ -162,12 +162,12 @@ class BPR(DotProduct):
         super().__init__(**{key: value for key, value in locals().items() if key not in ("self", "__class__")})
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
-        fix_chance(self.settings["seed"])
+        set_seed(self.settings["seed"])
         self._keep(learn_pairs(train, None, self.settings), train)
 
     def _keep(self, network: PairwiseFactors, train: Interactions) -> None:
         """Read off p, [q; E z] and biases."""
-        known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        known = train.known_items()  # (I,)
         self.new_bias = self._settle(ops.convert_to_numpy(network.p), ops.convert_to_numpy(network.b), train)
         network.q.assign(ops.where(known[:, None], network.q, 0.0))
         network.b.assign(self.bias)
@@ -205,7 +205,7 @@ class VBPR(BPR, ContentDotProduct):
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
         z = self._reduce(features, train)  # (I, F)
-        fix_chance(self.settings["seed"])
+        set_seed(self.settings["seed"])
         network = learn_pairs(train, z, self.settings)
         self._keep(network, train)
         e = ops.convert_to_numpy(network.e)  # (F, d)
@@ -225,7 +225,7 @@ def learn_pairs(train: Interactions, z: np.ndarray | None, settings: dict[str, A
     )
     batches = LikedAndDrawn(
         train.likes(),
-        np.unique(train.item),
+        np.flatnonzero(train.known_items()),
         rng=np.random.default_rng(settings["seed"]),
         **{name: settings[name] for name in ("batch_size", "negatives", "popularity")},
     )

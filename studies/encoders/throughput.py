@@ -46,15 +46,14 @@ import numpy as np
 import pandas as pd
 
 from mmrec.data.catalogue import MODALITIES, Catalogue
-from mmrec.data.media import MediaError
 from mmrec.datasets import open_dataset
-from mmrec.errors import MissingDataError
+from mmrec.errors import MediaError, MissingDataError
 from mmrec.evaluation.record import check_committed, save_record
 from mmrec.features import extract
 from mmrec.features.encoders import make_encoder
 from mmrec.features.extraction import BATCH
 from mmrec.layers.filter_bank import filter_bank
-from mmrec.simulation.catalogue import simulate
+from mmrec.simulation.simulator import simulate
 
 LISTING_PICTURES = 10
 VGG16_PICTURES = 257

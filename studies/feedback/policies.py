@@ -10,16 +10,15 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
+from mmrec.evaluation.metrics import top_k
 from studies.feedback.audience import Audience
 from studies.feedback.belief import LinearBelief
 
 
 def best_unseen(scores: np.ndarray, unseen: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
     """The k best items of each row, best first, ties at random: (U, I), (U, I) bool -> (U, k)."""
-    keys = np.where(unseen, scores + 1e-9 * rng.random(scores.shape), -np.inf)  # (U, I)
-    top = np.argpartition(-keys, k - 1, axis=1)[:, :k]  # (U, k)
-    order = np.argsort(-np.take_along_axis(keys, top, axis=1), axis=1)
-    return np.take_along_axis(top, order, axis=1)
+    keys = scores + 1e-9 * rng.random(scores.shape)  # (U, I), hardly two of them equal
+    return top_k(keys, unseen, k, np.random.default_rng(0))
 
 
 class Policy(ABC):

@@ -24,7 +24,7 @@ from mmrec.evaluation.record import check_committed, save_record
 from mmrec.evaluation.statistics import bootstrap_interval, holm, paired_test
 from mmrec.features.extraction import extract
 from mmrec.models import make_model
-from mmrec.simulation.catalogue import simulate
+from mmrec.simulation.simulator import simulate
 from mmrec.simulation.truth import Truth
 from studies.feedback import policies
 from studies.feedback.audience import Audience

@@ -17,7 +17,7 @@ import numpy as np
 from keras import ops
 
 from mmrec.errors import InputError
-from mmrec.models.networks import fix_chance
+from mmrec.seeding import set_seed
 from studies.feedback.belief import LinearBelief
 from studies.feedback.policies import Greedy, Policy, best_unseen, give_away
 
@@ -64,7 +64,7 @@ class NeuralPolicy(Policy):
     ) -> None:
         if way not in WAYS:
             raise InputError(f"way {way!r}: choose from {', '.join(WAYS)}")
-        fix_chance(seed)
+        set_seed(seed)
         self.arms, self.way, self.epsilon = arms.astype(np.float32), way, epsilon
         self.epochs, self.batch_size = epochs, batch_size
         self.network = _scorer(users, arms.shape[1], embedding_size)

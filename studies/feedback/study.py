@@ -123,17 +123,6 @@ def compare_over_draws(found: Mapping[str, np.ndarray], base: str) -> pd.DataFra
     return pd.DataFrame({name: {**row, "p (Holm)": adjusted[name]} for name, row in rows.items()}).T
 
 
-def told_p(p: float, adjusted: float, floor: float = 1 / 10_001) -> str:
-    """An adjusted p-value in words: with "<=" where the p-value before adjusting is the least that flips can give.
-
-    Args:
-        p: before Holm's correction.
-        adjusted: after it.
-        floor: the least p-value that the test can give; that of ``paired_test`` by default.
-    """
-    return f"p {'<=' if p <= floor * 1.001 else '='} {adjusted:.2g}"
-
-
 def compare_policies(
     makers: Mapping[str, Maker],
     truth: Truth,

@@ -16,7 +16,7 @@ import numpy as np
 from keras import layers, ops
 
 from mmrec.errors import InputError, MmrecError
-from mmrec.models.networks import fix_chance
+from mmrec.seeding import set_seed
 
 
 def make_network(
@@ -36,7 +36,7 @@ def make_network(
     """
     if min(height, width) < 2 ** len(filters):
         raise InputError(f"pictures of {height} x {width} cannot be halved {len(filters)} times: give fewer filters")
-    fix_chance(seed)
+    set_seed(seed)
     inputs = keras.Input((height, width, 3), name="picture")  # (B, H, W, 3)
     x = inputs
     for number, count in enumerate(filters, 1):
@@ -72,7 +72,7 @@ def train_network(
     Returns:
         The mean loss of each epoch.
     """
-    fix_chance(seed)
+    set_seed(seed)
     rng = np.random.default_rng(seed)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(learning_rate), loss, jit_compile=False)

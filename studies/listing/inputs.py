@@ -99,7 +99,7 @@ class Inputs:
 
     def tables(self, faults: Faults, train: Interactions) -> dict[str, np.ndarray]:
         """Modality -> (I, d_m); scales and weights are learned from the items of ``train``."""
-        known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        known = train.known_items()  # (I,)
         tables = {}
         if not faults.review:
             rows = Words(self.counts[known & self.features.mask("text")]).rows(self.counts)  # (I, V)

@@ -14,6 +14,8 @@ from PIL import Image
 LONGEST_ERROR = 150
 TERMS = 1000
 """Width of the listing's TF-IDF rows (section 5.2.2)."""
+MFCCS = 13
+"""Coefficients of a sound (section 5.2.2)."""
 PRINTED = 0.9024
 """The score that section 5.4 reports."""
 QUICK: dict[str, Any] = {"epochs": 6, "batch_size": 512, "learning_rate": 0.01}
@@ -192,6 +194,14 @@ def channels() -> dict[str, list[int]]:
     return {name: np.rint(values[0, 0]).astype(int).tolist() for name, values in made.items()}
 
 
+def mean_mfccs(path: Any) -> np.ndarray:
+    """(13,) float32 of a sound file, as in section 5.2.2."""
+    import librosa
+
+    sound, rate = librosa.load(path)
+    return np.mean(librosa.feature.mfcc(y=sound, sr=rate, n_mfcc=MFCCS).T, axis=0)
+
+
 def compare_mp3(paths: Sequence[Path]) -> dict[str, float]:
     """Section 5.2.4: sounds stored as mp3 give other MFCCs than the files they were made from.
 
@@ -203,8 +213,6 @@ def compare_mp3(paths: Sequence[Path]) -> dict[str, float]:
         between two sounds.
     """
     import soundfile
-
-    from studies.listing.program import mean_mfccs
 
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "sound.mp3"

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from mmrec.data.catalogue import Catalogue
-from studies.listing.parts import TERMS, message
+from studies.listing.parts import MFCCS, TERMS, mean_mfccs, message
 
-SIDE, MFCCS, UNITS = 224, 13, 512
-"""Height and width of a picture, coefficients of a sound, and units of the LSTM in the document."""
+SIDE, UNITS = 224, 512
+"""Height and width of a picture, and units of the LSTM in the document."""
 
 CRASHES = ("lengths", "missing", "flat_convolution", "strings", "narrow", "batch_axis", "served_features")
 """The faults that stop the program, in the order in which they are met; the names are switches of ``Faults``."""
@@ -201,14 +201,6 @@ class Program:
         if (kind, path) not in self._described:
             self._described[kind, path] = describe()
         return self._described[kind, path]
-
-
-def mean_mfccs(path: Any) -> np.ndarray:
-    """(13,) float32 of a sound file, as in section 5.2.2."""
-    import librosa
-
-    sound, rate = librosa.load(path)
-    return np.mean(librosa.feature.mfcc(y=sound, sr=rate, n_mfcc=MFCCS).T, axis=0)
 
 
 def build(words: int = TERMS, units: int = UNITS, dense_audio: bool = False) -> Any:

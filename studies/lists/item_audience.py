@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from mmrec.data.catalogue import LIKE_THRESHOLD
 from mmrec.data.split import Split
 from mmrec.errors import InputError
 from mmrec.evaluation.statistics import check_differences, holm, weighted_auc
@@ -53,8 +52,7 @@ def audience_draw(model: Recommender, split: Split, seed: int = 0) -> AudienceDr
     if "cold-item" not in split.test:
         raise InputError("the split has no new items: make it with cold_items above 0")
     rows = split.test["cold-item"]
-    liked = np.ones(len(rows), bool) if split.train.is_implicit() else rows.rating >= LIKE_THRESHOLD
-    likes = rows.take(liked).matrix().toarray().T > 0  # (I, U)
+    likes = rows.likes(split.train.is_implicit()).matrix().toarray().T > 0  # (I, U)
     items = np.flatnonzero(likes.any(axis=1))
     if len(items) < 2:
         raise InputError("fewer than two new items were liked: there is no other item to compare with")

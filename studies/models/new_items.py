@@ -23,9 +23,10 @@ from tqdm import tqdm
 from mmrec.cache import cache_root, code_hash, versions
 from mmrec.data.split import Split
 from mmrec.datasets import open_dataset
+from mmrec.evaluation.benchmark_data import BenchmarkData, read_layout
 from mmrec.evaluation.controls import without_the_user
 from mmrec.evaluation.draws import DrawnComparison, as_run, from_run, test_as_json
-from mmrec.evaluation.layouts import Bundle, read_layout
+from mmrec.evaluation.oracle import Oracle
 from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.record import check_committed, save_record
 from mmrec.evaluation.search import choose_settings, make, within_training
@@ -33,7 +34,6 @@ from mmrec.evaluation.statistics import holm
 from mmrec.features import Features
 from mmrec.files import sha256_file, sha256_json, write_json
 from mmrec.models.base import Recommender
-from mmrec.simulation.oracle import Oracle
 
 BASE = {"cold-item": "content-popularity", "cold-user": "popularity"}
 """The strongest baseline without a user."""
@@ -62,7 +62,7 @@ def versions_of(features: Features, seed: int) -> Iterator[tuple[str, Features]]
     yield "shuffled features", features.shuffled(np.random.default_rng(seed))
 
 
-def fold(bundle: Bundle, split: Split, case: str, number: int, tries: int, truth: Path) -> dict[str, Any]:
+def fold(bundle: BenchmarkData, split: Split, case: str, number: int, tries: int, truth: Path) -> dict[str, Any]:
     """Row -> what it reached on one fold, with the settings chosen for it; the oracle where the truth is known."""
     inner, found = within_training(split, seed=number), {}
 
@@ -96,7 +96,7 @@ def kept_in(fingerprint: str, case: str, folds: int, tries: int, study: Path = P
     return cache_root() / "new-items" / sha256_json({**plan, "code": code_hash(), "versions": versions()})[:16]
 
 
-def kept_fold(kept: Path, bundle: Bundle, split: Split, case: str, number: int, tries: int, truth: Path) -> Any:
+def kept_fold(kept: Path, bundle: BenchmarkData, split: Split, case: str, number: int, tries: int, truth: Path) -> Any:
     """The same, computed where the folder does not hold it yet."""
     path = kept / f"{number}.json"
     if not path.is_file():

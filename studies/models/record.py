@@ -10,7 +10,6 @@ time, on train and validation together. With ``--thin 5`` each user keeps five r
 """
 
 import argparse
-import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,27 +20,28 @@ import numpy as np
 from mmrec.cache import cache_root
 from mmrec.data.catalogue import Interactions
 from mmrec.datasets import open_dataset
+from mmrec.environment import DATA, variable
 from mmrec.evaluation.benchmark import benchmark, choose_models
+from mmrec.evaluation.benchmark_data import BenchmarkData, read_layout
 from mmrec.evaluation.comparison import share_of_oracle
-from mmrec.evaluation.layouts import Bundle, read_layout
+from mmrec.evaluation.oracle import Oracle
 from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.record import check_committed, save_record
 from mmrec.evaluation.search import TRIES
 from mmrec.evaluation.verdict import summary_lines, test_interval
-from mmrec.simulation.oracle import Oracle
 
 METRICS = ("recall@20", "ndcg@20", "auc", "mrr@20", "coverage@20", "novelty@20")
 CRITERIA = ("recall@20", "ndcg@20")
 
 
-def read(name: str) -> Bundle:
+def read(name: str) -> BenchmarkData:
     """The data set in the benchmark's form."""
     if name == "lastfm":
-        return read_layout(Path(os.environ["MMREC_DATA"]) / "lastfm-2k", "mmrec")
+        return read_layout(Path(variable(DATA)) / "lastfm-2k", "mmrec")
     return read_layout(open_dataset(name).folder, "catalogue", progress=True)
 
 
-def thinned(bundle: Bundle, most: int) -> Bundle:
+def thinned(bundle: BenchmarkData, most: int) -> BenchmarkData:
     """The same validation and test; of at most so many training rows per user, drawn once."""
     split = bundle.split()
     drawn = np.random.default_rng(0).permutation(len(split.train))
@@ -49,11 +49,9 @@ def thinned(bundle: Bundle, most: int) -> Bundle:
     ends = np.cumsum(np.bincount(split.train.user, minlength=split.train.users))
     place = np.arange(len(order)) - (ends - np.diff(ends, prepend=0))[split.train.user[order]]
     parts = [split.train.take(np.sort(order[place < most])), split.validation, split.test["warm"]]
-    columns = ("user", "item", "rating", "timestamp", "row")
-    rows = {name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}
     return replace(
         bundle,
-        interactions=Interactions(**rows, users=split.train.users, items=split.train.items),
+        interactions=Interactions.joined(*parts),
         part=np.repeat(np.arange(3), [len(part) for part in parts]),
         fingerprint=f"{bundle.fingerprint}, {most} training rows a person",
     )

@@ -18,11 +18,11 @@ import numpy as np
 from mmrec.data.catalogue import Interactions
 from mmrec.data.split import Split, by_time
 from mmrec.errors import InputError
+from mmrec.evaluation import metrics
 from mmrec.evaluation.protocol import Evaluation
 from mmrec.models.base import Recommender
 
 TIES = ("drawn", "favour", "against")
-_COLUMNS = ("user", "item", "rating", "timestamp", "row")
 
 
 def with_test_rows(split: Split, share: float, seed: int = 0) -> Interactions:
@@ -35,8 +35,7 @@ def with_test_rows(split: Split, share: float, seed: int = 0) -> Interactions:
     """
     test = split.test["warm"]
     drawn = test.take(np.random.default_rng(seed).permutation(len(test))[: round(share * len(test))])
-    joined = {name: np.concatenate([getattr(split.train, name), getattr(drawn, name)]) for name in _COLUMNS}
-    return Interactions(**joined, users=test.users, items=test.items)
+    return Interactions.joined(split.train, drawn)
 
 
 def by_chance(rows: Interactions, seed: int = 0) -> Split:
@@ -179,9 +178,8 @@ def places_of_validation(model: Recommender, split: Split, k: int = 20) -> float
     """
     users = np.unique(split.test["warm"].user)
     seen, later = (part.matrix()[users].toarray() > 0 for part in (split.train, split.validation))  # (n, I)
-    scores = np.where(seen, -np.inf, model.scores(users))  # (n, I)
-    items = np.argpartition(-scores, k - 1, axis=1)[:, :k]  # (n, k)
-    return float(np.take_along_axis(later, items, axis=1).mean())
+    items = metrics.top_k(model.scores(users), ~seen, k, np.random.default_rng(0))  # (n, k)
+    return float(metrics.hits_of(items, later).mean())
 
 
 def ties_in_time(rows: Interactions, test: float = 0.1) -> dict[str, float]:

@@ -16,7 +16,7 @@ from mmrec.data.split import Split, by_time
 from mmrec.evaluation import benchmark as benchmark_module
 from mmrec.evaluation import search as module
 from mmrec.evaluation.benchmark import benchmark
-from mmrec.evaluation.layouts import Bundle
+from mmrec.evaluation.benchmark_data import BenchmarkData
 from mmrec.features.table import Features
 from mmrec.models import REGISTRY, make_model, model_class
 from mmrec.models.ease import FeatureEASE
@@ -64,17 +64,17 @@ def features_of_interactions(interactions) -> Features:
 
 
 @pytest.fixture(scope="module")
-def bundle(rows, features) -> Bundle:
+def bundle(rows, features) -> BenchmarkData:
     """Each person's last two rows are validation and test; item 0 is kept out of training."""
     last = by_time(rows)
     part = np.zeros(len(rows), int)
     part[last.validation.row], part[last.test["warm"].row] = 1, 2
     part[(rows.item == 0) & (part == 0)] = 2
     users = tuple(f"u{user}" for user in range(USERS))
-    return Bundle("toy", users, features.item_ids, rows, features, "fingerprint", part)
+    return BenchmarkData("toy", users, features.item_ids, rows, features, "fingerprint", part)
 
 
-def otherwise(bundle: Bundle, *parts: int) -> Bundle:
+def otherwise(bundle: BenchmarkData, *parts: int) -> BenchmarkData:
     """The same training rows; other items, ratings, times and reviews in the rows of the given parts."""
     rng, rows = np.random.default_rng(9), bundle.interactions
     change = np.isin(bundle.part, parts)
@@ -91,7 +91,7 @@ def otherwise(bundle: Bundle, *parts: int) -> Bundle:
 # What a model reads
 
 
-def reads_beyond_training(fit, bundle: Bundle) -> bool:
+def reads_beyond_training(fit, bundle: BenchmarkData) -> bool:
     """Whether the scores of ``fit(bundle)`` change with the rows of validation and test."""
     scores = [fit(one).scores(np.arange(USERS)) for one in (bundle, otherwise(bundle, 1, 2))]
     return not np.array_equal(*scores)
@@ -195,7 +195,7 @@ def is_network(name: str) -> bool:
 SEARCHED = [name for name in REGISTRY if model_class(name).grid and not is_network(name)]
 
 
-def chosen_by(bundle: Bundle, models=SEARCHED, tries: int = 10, cases=("warm",)) -> dict:
+def chosen_by(bundle: BenchmarkData, models=SEARCHED, tries: int = 10, cases=("warm",)) -> dict:
     """Settings, log, validation, scores and winner of a benchmark, without what was measured by the clock."""
     scores: dict[str, np.ndarray] = {}
     fit_once = benchmark_module.fit_once
@@ -249,7 +249,7 @@ def test_no_network_and_no_search_of_one_sees_the_test(bundle, monkeypatch):
 COLD = ("popularity", "content-popularity", "ease-features", "graph-filter-features", "content", "popularity-and-taste")
 
 
-def new_ones_otherwise(bundle: Bundle, case: str, fold: int) -> Bundle:
+def new_ones_otherwise(bundle: BenchmarkData, case: str, fold: int) -> BenchmarkData:
     """Other users or items and other ratings in the rows of the new ones of one fold, which are its test.
 
     Rows of new items go to other new items of the fold, rows of new users to other new users; so they stay its test.
@@ -264,7 +264,7 @@ def new_ones_otherwise(bundle: Bundle, case: str, fold: int) -> Bundle:
     return replace(bundle, interactions=replace(rows, rating=rating, **{column: moved}))
 
 
-def for_new_ones(bundle: Bundle, case: str, fold: int, models=COLD, tries: int = 4) -> dict:
+def for_new_ones(bundle: BenchmarkData, case: str, fold: int, models=COLD, tries: int = 4) -> dict:
     """Settings chosen for one fold, what each try reached on the inner split, and the scores of the last fit."""
     split, found = list(bundle.folds(case, 3))[fold], {}
     inner = module.within_training(split, seed=fold)
@@ -277,13 +277,13 @@ def for_new_ones(bundle: Bundle, case: str, fold: int, models=COLD, tries: int =
 
 
 @pytest.fixture
-def bundle_of_folds(interactions, features_of_interactions) -> Bundle:
+def bundle_of_folds(interactions, features_of_interactions) -> BenchmarkData:
     """Without ties in time: their order is a hash of all rows, so that other new rows give another order of them."""
     apart = interactions.timestamp * len(interactions) + np.arange(len(interactions))
     interactions = replace(interactions, timestamp=apart)
     users = tuple(f"u{user}" for user in range(interactions.users))
     table = features_of_interactions
-    return Bundle("toy", users, table.item_ids, interactions, table, "fingerprint")
+    return BenchmarkData("toy", users, table.item_ids, interactions, table, "fingerprint")
 
 
 @pytest.mark.parametrize("case", ["cold-item", "cold-user"])
@@ -333,13 +333,13 @@ def test_a_search_on_the_test_is_caught(bundle, monkeypatch):
 
 
 def test_a_search_that_is_given_the_test_as_validation_is_caught(bundle, monkeypatch):
-    split = Bundle.split
+    split = BenchmarkData.split
 
     def mixed(self, **options) -> Split:
         parts = split(self, **options)
         return replace(parts, validation=parts.test["warm"])
 
-    monkeypatch.setattr(Bundle, "split", mixed)
+    monkeypatch.setattr(BenchmarkData, "split", mixed)
     assert chosen_by(otherwise(bundle, 2)) != chosen_by(bundle)
 
 

@@ -6,9 +6,11 @@ from sklearn.metrics import roc_auc_score
 
 from mmrec.errors import InputError
 from mmrec.evaluation.statistics import (
+    at_floor,
     auc_difference,
     auc_interval,
     bootstrap_interval,
+    format_p,
     holm,
     paired_test,
     sign_flip_test,
@@ -46,6 +48,20 @@ def test_paired_test_finds_a_difference():
     gap, p = paired_test(base + 0.5 + 0.1 * rng.normal(size=50), base, rng)
     assert gap == pytest.approx(0.5, abs=0.1)
     assert p < 0.001
+
+
+def test_p_at_the_floor_of_the_permutations_is_a_bound():
+    _, floor = paired_test(np.ones(50), np.zeros(50), np.random.default_rng(0))
+    assert floor == 1 / 10_001
+    assert at_floor(floor)
+    assert at_floor(9.999e-05)  # as a record holds it
+    assert not at_floor(2 * floor)
+    assert not at_floor(1e-9)  # of another test: no bound
+    assert format_p(6 * floor, at_floor(floor)) == "<= 0.0006"
+    assert format_p(6 * floor) == "0.0006"
+    assert format_p(0.17688, relation=True) == "= 0.177"
+    assert format_p(6 / 1024, True, relation=True) == "<= 0.0059"
+    assert format_p(1.0, True) == "1.000"
 
 
 def test_no_values_have_no_interval():

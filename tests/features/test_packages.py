@@ -9,8 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from mmrec.cli import cli
-from mmrec.data.download import DownloadError
-from mmrec.errors import InputError, IntegrityError, MissingDataError
+from mmrec.errors import DownloadError, InputError, IntegrityError, MissingDataError
 from mmrec.features.pretrained import packages
 
 NAME = "tiny-weights"

@@ -8,9 +8,9 @@ from mmrec.data.catalogue import LIKE_THRESHOLD, Interactions
 from mmrec.errors import InputError
 from mmrec.models import load_model
 from mmrec.models.fusion import FusionRecommender, principal_axes
-from mmrec.models.fusion_network import FORMS, TasteNetwork, equal_units
 from mmrec.models.fusion_training import TasteBatches, TasteTrainer
 from mmrec.models.preprocessing import Preprocessor
+from mmrec.models.user_item_network import FORMS, TasteNetwork, equal_units
 
 SMALL = {"epochs": 1, "batch_size": 16, "embedding_size": 4, "units": 4, "hidden_units": 6}
 

@@ -12,7 +12,7 @@ from mmrec.data.reader import read_catalogue
 from mmrec.data.split import by_time, item_folds
 from mmrec.evaluation.protocol import evaluate
 from mmrec.features import extract
-from mmrec.models.fusion_network import FORMS
+from mmrec.models.user_item_network import FORMS
 
 FOLDS, SEEDS = 2, 1
 ROWS = ("concatenation", "network", "text alone", "image alone", "shuffled features")

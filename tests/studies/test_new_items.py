@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mmrec.evaluation.benchmark_data import BenchmarkData
 from mmrec.evaluation.draws import DrawnComparison, from_run
-from mmrec.evaluation.layouts import Bundle
 
 ROWS = {
     "popularity-and-taste": ("popularity-and-taste", {}),
@@ -28,9 +28,9 @@ def study(monkeypatch):
 
 
 @pytest.fixture
-def bundle(interactions, features) -> Bundle:
+def bundle(interactions, features) -> BenchmarkData:
     users = tuple(f"u{user}" for user in range(interactions.users))
-    return Bundle("toy", users, features.item_ids, interactions, features, "fingerprint")
+    return BenchmarkData("toy", users, features.item_ids, interactions, features, "fingerprint")
 
 
 def test_settings_of_a_fold_do_not_see_its_test(study, bundle, tmp_path):

@@ -5,7 +5,6 @@ file that will be read is checked again when it is first located, so what runs i
 """
 
 import importlib.util
-import os
 import shutil
 import subprocess
 import sys
@@ -16,10 +15,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from mmrec.data.download import DownloadError, unpack, verify
-from mmrec.errors import InputError, IntegrityError, MissingDataError
+from mmrec.data.download import unpack, verify
+from mmrec.environment import ENCODERS, variable
+from mmrec.errors import DownloadError, InputError, IntegrityError, MissingDataError
 
-FOLDER = "MMREC_ENCODERS"
 """Environment variable: the folder that ``mmrec fetch encoders --to`` filled."""
 
 
@@ -161,10 +160,10 @@ def locate(name: str) -> Path:
         MissingDataError: it is not there; the message says how to get it.
         IntegrityError: a listed file is absent or was changed, named.
     """
-    fix = f"run 'mmrec fetch encoders --to DIR' and set {FOLDER}=DIR"
-    root = os.environ.get(FOLDER)
+    fix = f"run 'mmrec fetch encoders --to DIR' and set {ENCODERS}=DIR"
+    root = variable(ENCODERS)
     if not root:
-        raise MissingDataError(f"{name} is not part of the project and {FOLDER} is not set: {fix}")
+        raise MissingDataError(f"{name} is not part of the project and {ENCODERS} is not set: {fix}")
     folder = Path(root) / name
     if not folder.is_dir():
         raise MissingDataError(f"{name} is not in {root}: {fix}")
@@ -173,7 +172,7 @@ def locate(name: str) -> Path:
 
 def available(name: str) -> bool:
     """Whether the package is below ``$MMREC_ENCODERS`` (its files are not checked yet)."""
-    root = os.environ.get(FOLDER)
+    root = variable(ENCODERS)
     return bool(root) and all((Path(root or "") / name / path).is_file() for path in REGISTRY[name].files)
 
 
