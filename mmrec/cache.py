@@ -1,7 +1,7 @@
 """Content-addressed folders: what was made once from the same inputs is found again, never remade.
 
 The cache lives in ``$MMREC_CACHE``, else in the user's cache folder. Two processes that want the
-same entry wait for one another; a killed build leaves only a temporary folder, which is made anew.
+same entry wait for one another; a killed build leaves only a temporary folder, which is made again.
 """
 
 import platform
@@ -55,7 +55,7 @@ LIBRARIES = ("keras", "numpy", "scikit-learn", "scipy", "tensorflow", "tensorflo
 
 
 def versions() -> dict[str, str]:
-    """Versions that figures may depend on, and Keras's backend; libraries that are not installed are left out."""
+    """Versions that results may depend on, and Keras's backend; libraries that are not installed are left out."""
     found = {"mmrec": __version__, "python": platform.python_version()}
     for library in LIBRARIES:
         with suppress(PackageNotFoundError):
@@ -65,7 +65,7 @@ def versions() -> dict[str, str]:
 
 @cache
 def code_hash(*parts: str) -> str:
-    """SHA-256 over source files of the package: those that figures come from, all but the commands.
+    """SHA-256 over source files of the package: those that results depend on, all but the commands.
 
     Args:
         parts: only these files and folders, relative to the package.

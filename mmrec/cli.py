@@ -43,11 +43,11 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def cli() -> None:
-    """Multimodal recommendation, from raw media to honest figures."""
+    """Multimodal recommendation, from raw media to honest results."""
 
 
 def main() -> None:
-    """Run the command line; an error that the user can mend is one line and an exit code."""
+    """Run the command line; an error that the user can fix is one line and an exit code."""
     try:
         cli.main(standalone_mode=False)
     except MmrecError as error:

@@ -1,6 +1,6 @@
 """Data sets by name: the embedded one, which is simulated, and real ones, which must be fetched.
 
-To add one, write its module beside ``films.py`` (``fetch`` downloads the source files, ``convert`` writes the
+To add one, write its module next to ``films.py`` (``fetch`` downloads the source files, ``convert`` writes the
 catalogue folder made of them) and enter it in ``REGISTRY``. Labelled corpora are fetched in the same way, but
 have no users and cannot be opened as a catalogue.
 """
@@ -36,7 +36,7 @@ class DataSet:
         version: raised when the catalogue made of the same files changes.
         fetch: downloads the source files and returns their folder.
         convert: writes the catalogue (source, target, progress=) and returns counts.
-        reader: for a labelled corpus, which is no catalogue: the function that reads it.
+        reader: for a labelled corpus, which has no users: the function that reads it.
     """
 
     name: str
@@ -137,7 +137,7 @@ def _folder(name: str) -> Path:
 
 
 def _embedded(scenario: str) -> Path:
-    """The simulated catalogue's folder; a changed simulator makes it anew."""
+    """The simulated catalogue's folder; a changed simulator makes it again."""
     simulation = import_module("mmrec.simulation")
     sources = sorted(Path(str(simulation.__file__)).parent.rglob("*.py"))
     key = {"scenario": scenario, **EMBEDDED, "simulator": [sha256_file(path) for path in sources]}
@@ -151,14 +151,14 @@ def _embedded(scenario: str) -> Path:
 def _real(dataset: DataSet) -> Path:
     """The data set's catalogue folder: as it lies under ``$MMREC_DATA``, or made of the source files there."""
     root = variable(DATA)
-    mend = f"run 'mmrec fetch {dataset.name} --to DIR/{dataset.name}' and set MMREC_DATA=DIR"
+    fix = f"run 'mmrec fetch {dataset.name} --to DIR/{dataset.name}' and set MMREC_DATA=DIR"
     if not root:
-        raise MissingDataError(f"{dataset.name} is not part of the project and MMREC_DATA is not set: {mend}")
+        raise MissingDataError(f"{dataset.name} is not part of the project and MMREC_DATA is not set: {fix}")
     source = Path(root) / dataset.name
     if (source / "product_data.csv").is_file():
         return source
     if not (source / dataset.marker).is_file():
-        raise MissingDataError(f"{dataset.name} is not in {root}: {mend}")
+        raise MissingDataError(f"{dataset.name} is not in {root}: {fix}")
     files = sorted(path for path in source.rglob("*") if path.is_file())
     key = {"dataset": dataset.name, "version": dataset.version, "source": sha256_files(source, files)}
 

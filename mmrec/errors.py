@@ -1,4 +1,4 @@
-"""Errors that a user can mend: each message is one line that says what is wrong and what to do."""
+"""Errors that a user can fix: each message is one line that says what is wrong and what to do."""
 
 
 class MmrecError(Exception):

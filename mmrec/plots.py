@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from mmrec.data.catalogue import Catalogue
 from mmrec.data.media import read_image
+from mmrec.evaluation.record import short_commit
 from mmrec.evaluation.statistics import at_floor, format_p
 
 COLOURS = {"text": "#4477aa", "image": "#ee6677", "audio": "#228833", "fusion": "#aa3377", "other": "#777777"}
@@ -153,7 +154,7 @@ def interval_plot(rows: Mapping[str, tuple[float, float, float]], label: str, re
 
 def paired_table(tests: pd.DataFrame) -> pd.DataFrame:
     """A table of ``Comparison.against`` with p-values as text, ``<=`` at the floor of the permutation test."""
-    shown = tests.copy().astype(object)
+    shown = tests.drop(columns="at floor", errors="ignore").astype(object)
     shown["difference"] = [f"{value:+.4f}" for value in tests["difference"]]
     floor = [at_floor(p) for p in tests["p"]]
     for column in ("p", "p (Holm)"):
@@ -224,4 +225,4 @@ def recorded_control(record: Mapping[str, Any]) -> Markdown:
     control = record["results"].get("control")
     if control is None:
         return Markdown("The recorded control waits for the record: it was made before this chapter measured one.")
-    return control_text(control, f"RECORDED at commit {record['commit'][:8]}")
+    return control_text(control, f"RECORDED at commit {short_commit(record)}")

@@ -72,7 +72,7 @@ def command(
 ) -> None:
     """Rank unseen items with a saved MODEL, best first, or users for a new item.
 
-    A list is shorter than -k where fewer items are left. Somebody of whom the model knows no like gets a list all
+    A list is shorter than -k where fewer items are left. A user of whom the model knows no like gets a list all
     the same; where all its scores are equal, it is in the order of the catalogue, and this is said.
     """
     if sum([bool(users), all_users, new_user is not None, text is not None, new_item is not None]) != 1:
@@ -190,7 +190,7 @@ def _for_users(saved: "SavedModel", users: tuple[str, ...], wish: _Wish) -> Iter
 
 
 def _for_newcomer(saved: "SavedModel", new_user: str | None, text: str | None, wish: _Wish) -> dict[str, Any]:
-    """Items for somebody who was not there in training; ``user`` is null."""
+    """Items for a user who was not in training; ``user`` is null."""
     import numpy as np
 
     from mmrec.lists import newcomers

@@ -1,4 +1,4 @@
-"""A catalogue in memory: items, and who rated what, when; media stay on disk until they are needed.
+"""A catalogue in memory: items, and ratings with user and time; media stay on disk until they are needed.
 
 The folder's form is the data contract: ``product_data.csv`` (item_id, text, image, audio, attributes),
 ``user_data.csv`` (user_id, item_id, rating, timestamp, text, context), optional ``users.csv`` and

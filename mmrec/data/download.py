@@ -24,11 +24,11 @@ from mmrec.files import sha256_file
 _BLOCK = 1 << 16
 _LARGEST = 1 << 30
 _TIMEOUT_SECONDS = (10.0, 60.0)  # to connect, and between two blocks
-_PASSING = {408, 425, 429, 500, 502, 503, 504}  # answers that another try may mend
+_PASSING = {408, 425, 429, 500, 502, 503, 504}  # answers that another try may fix
 
 
 class _PassingError(Exception):
-    """A failure that another try may mend."""
+    """A failure that another try may fix."""
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ def check_audio(path: Path | str) -> None:
 
 
 def _blocks(sound: "soundfile.SoundFile", max_seconds: float, path: Path) -> Iterator[np.ndarray]:
-    """The sound in mono, in pieces, so that many channels of long silence never stand in memory at once."""
+    """The sound in mono, in pieces, so that many channels of long silence are never in memory at once."""
     frames = min(int(max_seconds * sound.samplerate), MAX_SAMPLES)
     size = max(1, 2**20 // sound.channels)
     for block in sound.blocks(size, frames=frames, dtype="float32", always_2d=True):  # (t, channels)

@@ -107,19 +107,19 @@ def auc(scores: np.ndarray, likes: np.ndarray) -> float:
 
 
 def log_loss(probabilities: np.ndarray, likes: np.ndarray) -> float:
-    """Mean of -log p(what happened): (N,), (N,) bool; NaN where the scores are no probabilities."""
+    """Mean of -log p(what happened): (N,), (N,) bool; NaN where the scores are not probabilities."""
     if not len(likes) or probabilities.min() < 0 or probabilities.max() > 1:
         return float("nan")
     return float(sk.log_loss(likes, probabilities, labels=[False, True]))
 
 
 def coverage(lists: np.ndarray, items: int) -> float:
-    """Share of the catalogue that stands in any list: (B, k) indices, -1 ignored."""
+    """Share of the catalogue that is in any list: (B, k) indices, -1 ignored."""
     return len(np.unique(lists[lists >= 0])) / items
 
 
 def novelty(lists: np.ndarray, share: np.ndarray) -> float:
-    """Mean -log2 of the share of users who rated a listed item: (B, k), (I,) in (0, 1]."""
+    """Mean -log2 of the share of users with a rating of a listed item: (B, k), (I,) in (0, 1]."""
     return float(-np.log2(share[lists[lists >= 0]]).mean())
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from mmrec.errors import InputError
 from mmrec.evaluation import metrics
 
 
@@ -120,8 +121,12 @@ def paired_test(
 
     Returns:
         mean of first - second, and the two-sided p-value, (1 + flips at least as far) / (1 + draws).
+
+    Raises:
+        InputError: see ``check_differences``.
     """
     difference = np.asarray(first, float) - np.asarray(second, float)
+    check_differences(difference)
     seen = abs(difference.mean())
     far = 0
     for at in range(0, draws, 500):
@@ -141,8 +146,12 @@ def sign_flip_test(differences: np.ndarray, rng: np.random.Generator, draws: int
     Returns:
         mean difference, the two-sided p-value (random flips: (1 + flips at least as far) / (1 + draws)), and whether p
         is at its floor, the least that the number of arrangements allows: it is then an upper bound.
+
+    Raises:
+        InputError: see ``check_differences``.
     """
     differences = np.asarray(differences, float)
+    check_differences(differences)
     mean, count = float(differences.mean()), len(differences)
     if count <= 13:
         signs = 1 - 2 * ((np.arange(2**count)[:, None] >> np.arange(count)) & 1)  # (2^n, n) all arrangements
@@ -150,6 +159,19 @@ def sign_flip_test(differences: np.ndarray, rng: np.random.Generator, draws: int
         return mean, far / 2**count, far <= 2
     _, p = paired_test(differences, np.zeros(count), rng, draws)
     return mean, p, at_floor(p, draws)
+
+
+def check_differences(differences: np.ndarray) -> None:
+    """Refuse differences that no test by signs can read: no arrangement compares with NaN, so that p would be least.
+
+    Raises:
+        InputError: there is no difference, or one is NaN or infinite.
+    """
+    if not len(differences) or not np.isfinite(differences).all():
+        raise InputError(
+            f"a test of {len(differences)} differences, {int((~np.isfinite(differences)).sum())} of them not finite: "
+            "there has to be one at least, and each a number"
+        )
 
 
 def at_floor(p: float, draws: int = 10_000) -> bool:

@@ -92,7 +92,7 @@ class Vgg16PictureEncoder:
     with a warning. ``parameters`` says which, so that the cache keeps their rows apart.
 
     Raises:
-        InputError: ``$MMREC_VGG16`` is no file, or not one with weights of this network.
+        InputError: ``$MMREC_VGG16`` is not a file, or not one with weights of this network.
     """
 
     name, modality, version, size = "vgg16", "image", "2", 512
@@ -176,10 +176,10 @@ class Vgg16PictureEncoder:
 class MusicnnSoundEncoder(PackagedEncoder):
     """musicnn without its tags: the mean of 200 features over pieces of three seconds.
 
-    What is left beyond the last whole piece is not heard; a sound shorter than one piece is repeated to fill it.
+    What is left beyond the last whole piece is not used; a sound shorter than one piece is repeated to fill it.
 
     Args:
-        seconds: how much of a sound is heard at most.
+        seconds: how much of a sound is used at most.
     """
 
     name, modality, size = "musicnn", "audio", 200

@@ -146,7 +146,7 @@ def _read(catalogue: Catalogue, new: Path) -> tuple[Catalogue, np.ndarray]:
             for at, fault in enumerate(faults):
                 if fault.code == "unknown":
                     value = fault.problem.removesuffix("is not in product_data.csv")
-                    faults[at] = replace(fault, problem=value + unknown[0], mend=unknown[1])
+                    faults[at] = replace(fault, problem=value + unknown[0], fix=unknown[1])
             more = [f"... and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
             raise CatalogueError("\n".join([f"{new.name} has {len(faults)} faults", *map(str, faults[:SHOWN]), *more]))
         return read_catalogue(place), report.tables["user_data.csv"].lines

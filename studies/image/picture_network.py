@@ -25,7 +25,7 @@ def make_network(
     """An untrained network: pictures (B, H, W, 3) in [0, 1] -> logits (B, classes).
 
     Args:
-        classes: how many things it tells apart.
+        classes: number of classes.
         height, width: of the pictures; at least 2 to the power of the number of layers.
         filters: of each convolution, the first one first; the layers are named ``conv_1``, ``conv_2``, ...
         kernel_size: k, side of a filter in pixels.
@@ -60,7 +60,7 @@ def train_network(
     learning_rate: float = 3e-3,
     seed: int = 0,
 ) -> list[float]:
-    """Train on labelled pictures; every other one is mirrored, anew each epoch. The same seed gives the same bits.
+    """Train on labelled pictures; half are mirrored, drawn again each epoch. The same seed gives the same bits.
 
     Args:
         model: of ``make_network``.

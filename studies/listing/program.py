@@ -75,7 +75,7 @@ class Program:
         self.users, self.products, self.folder = users, products, Path(folder)
         self.rows, self.units, self.epochs, self.seed = rows, units, epochs, seed
         self._described: dict[tuple[str, str], np.ndarray] = {}
-        self._trained: dict[tuple[frozenset[str], bool], tuple[Any, list[float]]] = {}
+        self._trained: dict[tuple[frozenset[str], bool], tuple[list[np.ndarray], list[float]]] = {}
 
     @classmethod
     def of(cls, catalogue: Catalogue, **settings: Any) -> "Program":
@@ -154,8 +154,11 @@ class Program:
             history = network.fit(
                 fed, stars, batch_size=32, epochs=self.epochs, validation_data=(fed_test, stars_test), verbose=0
             )
-            self._trained[before] = network, history.history["loss"]
-        network, trace.loss = self._trained[before]
+            self._trained[before] = network.get_weights(), history.history["loss"]
+        # a fresh network: one that has predicted before can raise another error for the same input
+        network = build(words, self.units, "flat_convolution" in repaired)
+        weights_after, trace.loss = self._trained[before]
+        network.set_weights(weights_after)
 
         trace.section = "5.2.4"
         x = weights.transform([PRAISE]).toarray()  # (1, V)

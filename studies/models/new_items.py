@@ -32,7 +32,7 @@ from mmrec.evaluation.record import check_committed, save_record
 from mmrec.evaluation.search import choose_settings, make, within_training
 from mmrec.evaluation.statistics import holm
 from mmrec.features import Features
-from mmrec.files import sha256_json, write_json
+from mmrec.files import sha256_file, sha256_json, write_json
 from mmrec.models.base import Recommender
 
 BASE = {"cold-item": "content-popularity", "cold-user": "popularity"}
@@ -90,6 +90,12 @@ def fold(data: BenchmarkData, split: Split, case: str, number: int, tries: int, 
     return found
 
 
+def kept_in(fingerprint: str, case: str, folds: int, tries: int, study: Path = Path(__file__)) -> Path:
+    """Where finished folds are kept: another folder for other data, options, versions or code, this script's too."""
+    plan = {"data": fingerprint, "folds": folds, "tries": tries, "case": case, "study": sha256_file(study)}
+    return cache_root() / "new-items" / sha256_json({**plan, "code": code_hash(), "versions": versions()})[:16]
+
+
 def kept_fold(kept: Path, data: BenchmarkData, split: Split, case: str, number: int, tries: int, truth: Path) -> Any:
     """The same, computed where the folder does not hold it yet."""
     path = kept / f"{number}.json"
@@ -137,9 +143,7 @@ def main() -> None:
     os.environ.update(ONE_THREAD)  # of the processes to come
     catalogue = open_dataset(options.dataset).folder
     data = read_layout(catalogue, "catalogue", progress=True)
-    plan = {"data": data.fingerprint, "folds": options.folds, "tries": options.tries, "case": options.case}
-    plan |= {"code": code_hash(), "versions": versions(), "rows": [*LISTS_FOR_EVERYONE, *PERSONAL]}
-    folder = cache_root() / "new-items" / sha256_json(plan)[:16]
+    folder = kept_in(data.fingerprint, options.case, options.folds, options.tries)
     splits = list(enumerate(data.folds(options.case, options.folds)))
     work = joblib.Parallel(n_jobs=options.jobs, return_as="generator", batch_size=1)
     made = work(

@@ -4,7 +4,7 @@ Run ``python -m studies.models.record embedded|films|lastfm [--seeds 5] [--tries
 [--refit] [--thin N]``. Settings are chosen on validation by ``mmrec benchmark``, with the same number of tries for
 every model; its whole result stays in FILE, so that an interrupted run goes on. Each seed breaks ties in time in its
 own order. The films and Last.fm-2K are read from ``$MMREC_DATA``. With ``--refit`` each model is also fitted a last
-time, on train and validation together. With ``--thin 5`` everybody keeps five training rows, drawn, and the record is
+time, on train and validation together. With ``--thin 5`` each user keeps five random training rows; the record is
 ``results/models-NAME-thin5.json``: whether defaults and searches carry over to sparse data. New items are measured by
 ``studies/models/new_items.py``.
 """
@@ -42,7 +42,7 @@ def read(name: str) -> BenchmarkData:
 
 
 def thinned(data: BenchmarkData, most: int) -> BenchmarkData:
-    """The same validation and test; of training rows at most so many a person, drawn once."""
+    """The same validation and test; of at most so many training rows per user, drawn once."""
     split = data.split()
     drawn = np.random.default_rng(0).permutation(len(split.train))
     order = drawn[np.argsort(split.train.user[drawn], kind="stable")]  # by person, each one's rows in a drawn order

@@ -29,7 +29,7 @@ from mmrec.evaluation.record import check_committed, save_record
 from mmrec.models.base import Recommender
 
 SIZES = ((1858, 1425), (20_000, 20_000))
-SEEN = 24  # items a user: as many as in Last.fm-2K
+SEEN = 24  # items per user: as many as in Last.fm-2K
 FACTORS = 64
 K = 20
 RUNS = 5

@@ -39,7 +39,7 @@ def with_test_rows(split: Split, share: float, seed: int = 0) -> Interactions:
 
 
 def by_chance(rows: Interactions, seed: int = 0) -> Split:
-    """A split with the shares of ``by_time``, each person's rows in an order that is drawn.
+    """A split with the shares of ``by_time``, each user's rows in a random order.
 
     Args:
         rows: all rows.
@@ -56,7 +56,7 @@ def by_chance(rows: Interactions, seed: int = 0) -> Split:
 
 
 def from_later(split: Split) -> float:
-    """Share of the warm test rows that happened before some training row of the same person."""
+    """Share of the warm test rows that happened before some training row of the same user."""
     latest = np.full(split.train.users, np.iinfo(np.int64).min)
     np.maximum.at(latest, split.train.user, split.train.timestamp)
     test = split.test["warm"]
@@ -74,14 +74,14 @@ def one_by_one(
     Args:
         model: fitted on ``split.train``.
         split: where the rows come from.
-        drawn: how many others it is ranked among, drawn anew for each like; None: all of them.
+        drawn: how many others it is ranked among, drawn again for each like; None: all of them.
         ties: where it stands among others of the same score: ``"drawn"``, first (``"favour"``) or last (``"against"``).
         k: length of the list.
         seed: draws others and ties.
 
     Returns:
-        ``recall@k`` (is it among the first k?) and ``ndcg@k`` (1 / log2(1 + rank) if so) of each person with a like,
-        means over that person's likes.
+        ``recall@k`` (is it among the first k?) and ``ndcg@k`` (1 / log2(1 + rank) if so) of each user with a like,
+        means over that user's likes.
 
     Raises:
         InputError: an unknown way with ties.
@@ -126,9 +126,9 @@ def best_of(values: np.ndarray, tried: int, draws: int = 20, seed: int = 0) -> t
     """What choosing the best of some candidates on half of the users gains there, and on the other half.
 
     A gain is the NDCG (or another metric) of the chosen candidate minus the mean of the tried ones on the same users,
-    so that an easy half is no better than a hard one.
+    so that an easy half has no advantage.
 
-    The halves of one matrix are no independent samples: its candidates differ by chance on *these* users, and each
+    The halves of one matrix are not independent samples: its candidates differ by chance on *these* users, and each
     half shows it. A mean over halves therefore has the error of one matrix, however many halves are drawn. For a
     statement about choosing, average over independent matrices (``gains_over_worlds``).
 

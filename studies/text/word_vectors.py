@@ -116,7 +116,7 @@ def negative_sampling_loss(truth: Any, logits: Any) -> Any:
 
 
 class PairBatches(keras.utils.PyDataset):
-    """Batches of centre, context and negatives, drawn anew each epoch.
+    """Batches of centre, context and negatives, drawn again each epoch.
 
     As in word2vec, each centre sees a window whose reach is drawn from 1 to ``window``, so that near words count more.
 

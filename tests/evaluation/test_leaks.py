@@ -246,32 +246,75 @@ def test_no_network_and_no_search_of_one_sees_the_test(bundle, monkeypatch):
     assert chosen_by(otherwise(bundle, 2), networks, QUICKLY) == chosen_by(bundle, networks, QUICKLY)
 
 
-COLD = ("popularity", "ease-features", "graph-filter-features", "content")
+COLD = ("popularity", "content-popularity", "ease-features", "graph-filter-features", "content", "popularity-and-taste")
 
 
 def new_ones_otherwise(bundle: BenchmarkData, case: str, fold: int) -> BenchmarkData:
-    """Other ratings, times and reviews in the rows of the new items or users of one fold, which are its test."""
-    split = list(bundle.folds(case, 3))[fold]
+    """Other users or items and other ratings in the rows of the new ones of one fold, which are its test.
+
+    Rows of new items go to other new items of the fold, rows of new users to other new users; so they stay its test.
+    """
+    split, rng = list(bundle.folds(case, 3))[fold], np.random.default_rng(9)
     rows, change = bundle.interactions, np.zeros(len(bundle.interactions), bool)
     change[split.test[case].row] = True
-    rating = np.where(change, 6 - rows.rating, rows.rating)
-    return replace(bundle, interactions=replace(rows, rating=rating.astype(np.float32)))
+    rating = np.where(change, 6 - rows.rating, rows.rating).astype(np.float32)
+    new = np.flatnonzero(split.cold_items if case == "cold-item" else split.cold_users)
+    column = "item" if case == "cold-item" else "user"
+    moved = np.where(change, rng.choice(new, len(change)), getattr(rows, column))
+    return replace(bundle, interactions=replace(rows, rating=rating, **{column: moved}))
+
+
+def for_new_ones(bundle: BenchmarkData, case: str, fold: int, models=COLD, tries: int = 4) -> dict:
+    """Settings chosen for one fold, what each try reached on the inner split, and the scores of the last fit."""
+    split, found = list(bundle.folds(case, 3))[fold], {}
+    inner = module.within_training(split, seed=fold)
+    for name in models:
+        kept, log = module.choose_settings(inner, bundle.features, name, {}, tries, case=case)
+        model = module.make(name, fold, kept.settings).fit(split.train, bundle.features)
+        reached = [entry[module.CRITERION] for entry in log]
+        found[name] = (kept.settings, reached, model.scores(np.arange(split.train.users)).tobytes())
+    return found
+
+
+@pytest.fixture
+def bundle_of_folds(interactions, features_of_interactions) -> BenchmarkData:
+    """Without ties in time: their order is a hash of all rows, so that other new rows give another order of them."""
+    apart = interactions.timestamp * len(interactions) + np.arange(len(interactions))
+    interactions = replace(interactions, timestamp=apart)
+    users = tuple(f"u{user}" for user in range(interactions.users))
+    table = features_of_interactions
+    return BenchmarkData("toy", users, table.item_ids, interactions, table, "fingerprint")
 
 
 @pytest.mark.parametrize("case", ["cold-item", "cold-user"])
-def test_settings_for_new_ones_do_not_see_their_ratings(interactions, features_of_interactions, case):
-    """Drawn first, searched afterwards: what a fold tests is in no row that its settings are chosen on."""
-    table = features_of_interactions
-    users = tuple(f"u{user}" for user in range(interactions.users))
-    bundle = BenchmarkData("toy", users, table.item_ids, interactions, table, "fingerprint")
-    before = chosen_by(bundle, COLD, 4, [case])["chosen for new ones"][case]
+def test_settings_for_new_ones_do_not_see_their_rows(bundle_of_folds, case):
+    """Drawn first, searched afterwards: what a fold tests is in no row that it chooses settings on or is fitted on."""
+    before = chosen_by(bundle_of_folds, COLD, 4, [case])["chosen for new ones"][case]
     if case == "cold-item":  # of new users these models know nothing, whatever their settings
         assert any(len(set(map(str, settings))) > 1 for settings in before.values())
     for fold in range(3):
-        after = chosen_by(new_ones_otherwise(bundle, case, fold), COLD, 4, [case])["chosen for new ones"][case]
+        other = new_ones_otherwise(bundle_of_folds, case, fold)
+        test = [list(one.folds(case, 3))[fold].test[case] for one in (bundle_of_folds, other)]
+        assert len(test[0]) == len(test[1])
+        assert (test[0].rating != test[1].rating).any()
+        after = chosen_by(other, COLD, 4, [case])["chosen for new ones"][case]
         assert {name: settings[fold] for name, settings in after.items()} == {
             name: settings[fold] for name, settings in before.items()
         }
+
+
+@pytest.mark.parametrize("case", ["cold-item", "cold-user"])
+def test_scores_of_new_ones_do_not_change_with_their_rows(bundle_of_folds, case):
+    """Settings, what the search saw and scores, to the bit; every closed form that reads content."""
+    for fold in range(3):
+        other = new_ones_otherwise(bundle_of_folds, case, fold)
+        assert for_new_ones(other, case, fold) == for_new_ones(bundle_of_folds, case, fold)
+
+
+def test_a_fold_that_is_searched_on_its_own_test_is_caught(bundle_of_folds, monkeypatch):
+    monkeypatch.setattr(module, "within_training", lambda split, seed: split)
+    other = new_ones_otherwise(bundle_of_folds, "cold-item", 0)
+    assert for_new_ones(other, "cold-item", 0) != for_new_ones(bundle_of_folds, "cold-item", 0)
 
 
 def test_the_search_sees_the_validation(bundle, honest):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from mmrec.errors import InputError
 from mmrec.evaluation.statistics import (
     at_floor,
     auc_difference,
@@ -12,7 +13,10 @@ from mmrec.evaluation.statistics import (
     format_p,
     holm,
     paired_test,
+    sign_flip_test,
 )
+from studies.feedback.study import compare_over_draws
+from studies.lists.item_audience import flip_test
 
 
 def test_intervals_cover_the_mean():
@@ -92,3 +96,24 @@ def test_auc_difference_is_paired():
     assert 0 < low < gap < high
     same = auc_difference(groups, better, better, liked, np.random.default_rng(3), draws=50)
     assert same == (0, 0, 0)
+
+
+@pytest.mark.parametrize("values", [[0.1, np.nan, 0.2], [0.1, np.inf, 0.2], [np.nan] * 20, []])
+@pytest.mark.parametrize(
+    "test",
+    [
+        lambda values: paired_test(values, np.zeros(len(values)), np.random.default_rng(0), draws=10),
+        lambda values: sign_flip_test(values, np.random.default_rng(0), draws=10),
+        flip_test,
+    ],
+    ids=["paired", "sign flips", "audience"],
+)
+def test_differences_that_are_no_numbers_have_no_p(test, values):
+    """No arrangement of signs compares with NaN: counted as none, p would be the least there is."""
+    with pytest.raises(InputError, match="not finite"):
+        test(np.array(values, float))
+
+
+def test_draws_that_are_no_numbers_have_no_p():
+    with pytest.raises(InputError, match="1 of them not finite"):
+        compare_over_draws({"a": np.array([0.1, np.nan, 0.3]), "b": np.zeros(3)}, "b")

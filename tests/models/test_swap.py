@@ -35,7 +35,7 @@ def test_where_one_step_is_impossible_a_kill_can_be_mended(folders, monkeypatch)
     monkeypatch.undo()
     swap.restore_folder(old)
     assert (old / "deep" / "file").read_text() == "old"
-    swap.restore_folder(old)  # with nothing to mend, nothing happens
+    swap.restore_folder(old)  # with nothing to fix, nothing happens
     assert (new / "deep" / "file").read_text() == "new"
 
 

@@ -100,3 +100,13 @@ def test_differences_over_draws_by_all_sign_flips():
     assert worse["p (Holm)"] == pytest.approx(2 * worse["p"])
     with pytest.raises(InputError, match="over 1 draws"):
         compare_over_draws({name: values[:1] for name, values in found.items()}, "base")
+
+
+def test_parts_that_another_commit_made_are_named():
+    """``studies.feedback.record --only`` keeps the other parts of the record; its commit is not theirs."""
+    from studies.feedback import record as program
+
+    earlier = {"commit": "b", "results": {"policies": 1, "replay": 2, program.KEPT: {"replay": "a"}}}
+    assert program.kept_parts(earlier, ["offpolicy"]) == {"policies": "b", "replay": "a"}
+    assert program.kept_parts(earlier, list(program.PARTS)) == {}
+    assert program.kept_parts({}, ["draws"]) == {}
