@@ -114,28 +114,6 @@ def test_the_fusion_model_is_set_next_to_the_others(readme, copied):
     )
 
 
-def test_settings_of_the_last_fit_are_compared(readme, tmp_path, copied):
-    older = tmp_path / "results/models-films-refit.json"
-    if not older.is_file():  # today's script puts the last fit into the record of all models
-        shutil.copy(tmp_path / "results/models-films.json", older)
-    first = readme.record("models-films")["models"]
-
-    def without(found):
-        for row in found["results"]["models"].values():
-            row.pop("refit", None)
-
-    copied("models-films", without)
-
-    def edit(found):
-        for name, row in found["results"]["models"].items():
-            row["settings"] = first[name]["settings"]
-
-    copied("models-films-refit", edit)
-    assert readme.refitted_settings() == "All settings are those of the table above."
-    copied("models-films-refit", lambda found: found["results"]["models"]["ease"].update(settings={"l2": -1}))
-    assert "The settings of `ease` are not those" in readme.refitted_settings()
-
-
 def test_new_items_come_from_folds_alone(readme, tmp_path, copied):
     def test(difference, p):
         return {
@@ -237,7 +215,6 @@ def test_the_last_fit_is_that_of_the_record_of_all_models_where_it_has_one(readm
             row["refit"] = {**row, "ndcg@20": row["ndcg@20"] + 0.1}
 
     copied("models-films", edit)
-    (tmp_path / "results/models-films-refit.json").unlink(missing_ok=True)
     shown = readme.last_fit()
     assert shown.startswith("All settings are those of the table above.")
     ease = readme.record("models-films")["models"]["ease"]

@@ -134,7 +134,7 @@ def chosen_by(row: dict[str, Any]) -> float:
 
 def models(name: str, refit: bool = False) -> str:
     """The best models on validation, and the baselines; with ``refit`` as fitted once more on train and validation."""
-    name = refit_record() if refit else f"models-{name}"
+    name = f"models-{name}"
     found = record(name)
     rated = found["models"]
     measured = {model: row["refit"] if refit else row for model, row in rated.items()}
@@ -153,30 +153,11 @@ def models(name: str, refit: bool = False) -> str:
     return f"{count(len(rated), 'model')}, {size}. {protocol(found)}\n\n{table}\n\n{source(name)}"
 
 
-def refit_record() -> str:
-    """Which record holds the last fit of the films: that of all models, or an older one with a search of its own."""
-    again = all("refit" in row for row in record("models-films")["models"].values())
-    return "models-films" if again else "models-films-refit"
-
-
 def last_fit() -> str:
-    """The table of the last fit of the films, and whether its settings are those of the table above it."""
-    name = refit_record()
-    if whole(name) is None:
+    """The table of the last fit of the films, on train and validation together."""
+    if any("refit" not in row for row in record("models-films")["models"].values()):
         return "Not recorded yet; the command is `python benchmarks/models.py films --refit`."
-    return f"{refitted_settings()}\n\n{models('films', refit=True)}"
-
-
-def refitted_settings() -> str:
-    """Whether the record of the last fit has the settings of the table of the films."""
-    first, again = record("models-films")["models"], record(refit_record())["models"]
-    other = [name for name in again if name in first and again[name]["settings"] != first[name]["settings"]]
-    if not other:
-        return "All settings are those of the table above."
-    return (
-        f"This record has its own search. The settings of {quoted(other)} are not those of the table above, so a "
-        "difference between the two tables is not due to the last fit alone."
-    )
+    return f"All settings are those of the table above.\n\n{models('films', refit=True)}"
 
 
 def beside(name: str, model: str, others: Sequence[str]) -> str:
