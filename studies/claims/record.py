@@ -81,7 +81,7 @@ TEXTS, TOKENS = 8, 32
 BATCHES = {
     "document-user": ("mmrec.models.sampling", "TrainingBatches"),
     "two-towers": ("mmrec.models.two_towers", "HeldBack"),
-    "fusion": ("mmrec.models.fusion_training", "TasteBatches"),
+    "fusion": ("mmrec.models.fusion_training", "FusionBatches"),
 }
 """Model -> module and class of its batches, whose ``on_epoch_end`` closes an epoch."""
 
