@@ -14,6 +14,7 @@ from mmrec.errors import InputError
 from mmrec.features.table import Features
 from mmrec.files import atomic_write, write_json
 from mmrec.models.ranking import best_items, users_at_once
+from mmrec.models.swap import repair_folder
 
 
 class Recommender(ABC):
@@ -176,12 +177,13 @@ class Recommender(ABC):
 
 
 def read_record(folder: Path | str) -> dict[str, Any]:
-    """The ``model.json`` of a saved model.
+    """The ``model.json`` of a saved model; an update that was interrupted while it replaced the model is undone first.
 
     Raises:
         InputError: the folder holds no model.
     """
     path = Path(folder) / "model.json"
+    repair_folder(Path(folder))
     if not path.is_file():
         raise InputError(f"{folder} holds no model (no model.json): make one with 'mmrec train DIR --model NAME'")
     return json.loads(path.read_text(encoding="utf-8"))
