@@ -13,6 +13,7 @@ from mmrec.data.catalogue import Interactions
 from mmrec.errors import InputError
 from mmrec.features.table import Features
 from mmrec.files import atomic_write, write_json
+from mmrec.models.swap import repair_folder
 from mmrec.models.top_k import best_items, users_at_once
 
 
@@ -174,12 +175,13 @@ class Recommender(ABC):
 
 
 def read_record(folder: Path | str) -> dict[str, Any]:
-    """The ``model.json`` of a saved model.
+    """The ``model.json`` of a saved model; an update that was interrupted while it replaced the model is undone first.
 
     Raises:
         InputError: the folder holds no model.
     """
     path = Path(folder) / "model.json"
+    repair_folder(Path(folder))
     if not path.is_file():
         raise InputError(f"{folder} holds no model (no model.json): make one with 'mmrec train DIR --model NAME'")
     return json.loads(path.read_text(encoding="utf-8"))

@@ -1,50 +1,41 @@
-"""Two folders that change places in one step, so that a kill leaves the one or the other, never half of each."""
+"""A folder takes the place of another by renaming, so that a kill never leaves half of one.
 
-import ctypes
-import os
+The old folder is set aside as ``.NAME.before`` first. A process that dies between the renames leaves no folder NAME;
+whoever opens NAME next brings the old one back.
+"""
+
 import shutil
-import sys
 from pathlib import Path
 
-_LINUX_EXCHANGE, _MAC_SWAP, _HERE = 2, 2, -100
+from filelock import FileLock
 
 
-def swap_folders(first: Path, second: Path) -> bool:
-    """Exchange two folders of one file system in one step.
-
-    Linux and macOS can (``renameat2`` with RENAME_EXCHANGE, ``renamex_np`` with RENAME_SWAP); some file systems, such
-    as network ones, cannot.
-
-    Returns:
-        Whether it was done; if not, nothing has changed.
-    """
-    names = os.fsencode(first), os.fsencode(second)
-    library = ctypes.CDLL(None, use_errno=True)
-    if sys.platform == "darwin":
-        return library.renamex_np(*names, ctypes.c_uint(_MAC_SWAP)) == 0
-    exchange = getattr(library, "renameat2", None)
-    return exchange is not None and exchange(_HERE, names[0], _HERE, names[1], ctypes.c_uint(_LINUX_EXCHANGE)) == 0
+def folder_lock(target: Path) -> FileLock:
+    """The lock that a process holds while it replaces or restores the folder."""
+    return FileLock(target.with_name(f".{target.name}.lock"))
 
 
 def replace_folder(target: Path, new: Path) -> None:
-    """Put the folder ``new`` in the place of ``target``; what was there is left at ``new``.
-
-    Where folders cannot be exchanged in one step, the old one is set aside as ``.NAME.before`` first, and
-    ``restore_folder`` brings it back if the process dies in between.
-    """
-    if not swap_folders(target, new):
-        aside = _aside(target)
-        target.rename(aside)
-        new.rename(target)
-        aside.rename(new)
+    """Put the folder ``new`` in the place of ``target``, under ``folder_lock``; the old folder is left at ``new``."""
+    aside = _aside(target)
+    target.rename(aside)
+    new.rename(target)
+    aside.rename(new)
 
 
 def restore_folder(target: Path) -> None:
-    """Bring back a folder that an interrupted ``replace_folder`` had set aside, or clear it away if it was replaced."""
+    """Under ``folder_lock``: bring back the folder that an interrupted ``replace_folder`` had set aside."""
     aside = _aside(target)
     if aside.is_dir() and not target.exists():
         aside.rename(target)
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def repair_folder(target: Path) -> None:
+    """For readers: wait for a ``replace_folder`` that is under way, and restore the folder if its process has died."""
+    if not target.exists() and _aside(target).is_dir():
+        with folder_lock(target):
+            restore_folder(target)
 
 
 def _aside(target: Path) -> Path:

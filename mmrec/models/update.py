@@ -6,8 +6,8 @@ files, in order, to ``user_data.csv`` of the catalogue (and new people to ``user
 with the same settings; scores are the same to the bit (``Recommender.update``). The catalogue itself is never written,
 so the model stays bound to it.
 
-Everything new is written beside the model and takes its place in one step: whoever is killed leaves the old model or
-the new one.
+The updated model is written next to the old one and takes its place by renaming. After a kill at any moment the next
+reader finds the old model or the new one.
 """
 
 import shutil
@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 
 from mmrec.data.catalogue import MODALITIES, Catalogue, Interactions
 from mmrec.data.reader import read_catalogue
@@ -30,7 +29,7 @@ from mmrec.models import load_model
 from mmrec.models.base import Recommender, read_record
 from mmrec.models.new_ratings import hear
 from mmrec.models.saving import save_model
-from mmrec.models.swap import replace_folder, restore_folder
+from mmrec.models.swap import folder_lock, replace_folder, restore_folder
 
 KEPT = "updates"
 SHOWN = 50
@@ -82,7 +81,7 @@ def update_model(
         read_record(folder)  # says that there is no model
     if not new.is_file():
         raise InputError(f"no such file: {new}")
-    with FileLock(folder.with_name(f".{folder.name}.lock")), tempfile.TemporaryDirectory() as place:
+    with folder_lock(folder), tempfile.TemporaryDirectory() as place:
         restore_folder(folder)
         record = read_record(folder)
         taken = Path(shutil.copy(new, place))  # what is checked, learned and kept are the same bytes
@@ -186,7 +185,7 @@ def _parts(catalogue: Catalogue, first: int) -> tuple[Interactions, Interactions
 def _put(
     folder: Path, model: Recommender, catalogue: Catalogue, record: dict[str, Any], entry: dict[str, Any], new: Path
 ) -> None:
-    """Write the whole model beside the old one, and let them change places."""
+    """Write the whole model next to the old one, then replace the old one."""
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     earlier = record.get("updates", [])

@@ -1,4 +1,6 @@
-"""Folders change places whole."""
+"""A folder replaces another whole."""
+
+import threading
 
 import pytest
 
@@ -14,29 +16,39 @@ def folders(tmp_path):
     return old, new
 
 
-@pytest.mark.parametrize("one_step", [True, False])
-def test_the_new_takes_the_place_of_the_old(folders, monkeypatch, one_step):
+def test_the_new_takes_the_place_of_the_old(folders):
     old, new = folders
-    if not one_step:
-        monkeypatch.setattr(swap, "swap_folders", lambda first, second: False)
     swap.replace_folder(old, new)
     assert (old / "deep" / "file").read_text() == "new"
     assert (new / "deep" / "file").read_text() == "old"
     assert {path.name for path in old.parent.iterdir()} == {"model", ".model.part"}
 
 
-def test_where_one_step_is_impossible_a_kill_can_be_mended(folders, monkeypatch):
+@pytest.mark.parametrize("repair", [swap.restore_folder, swap.repair_folder])
+def test_a_kill_between_the_renames_can_be_repaired(folders, monkeypatch, repair):
     old, new = folders
-    monkeypatch.setattr(swap, "swap_folders", lambda first, second: False)
     monkeypatch.setattr(type(new), "rename", _rename_once(type(new).rename))
     with pytest.raises(KeyboardInterrupt):
         swap.replace_folder(old, new)
     assert not old.exists()
     monkeypatch.undo()
-    swap.restore_folder(old)
+    repair(old)
     assert (old / "deep" / "file").read_text() == "old"
-    swap.restore_folder(old)  # with nothing to fix, nothing happens
+    repair(old)  # with nothing to repair, nothing happens
     assert (new / "deep" / "file").read_text() == "new"
+
+
+def test_a_reader_between_the_renames_waits_for_the_new_folder(folders):
+    old, new = folders
+    with swap.folder_lock(old):
+        old.rename(old.with_name(".model.before"))
+        reader = threading.Thread(target=swap.repair_folder, args=(old,))
+        reader.start()
+        reader.join(0.2)
+        assert reader.is_alive()
+        new.rename(old)
+    reader.join()
+    assert (old / "deep" / "file").read_text() == "new"
 
 
 def test_what_was_set_aside_is_cleared_once_it_is_replaced(folders):
@@ -44,6 +56,13 @@ def test_what_was_set_aside_is_cleared_once_it_is_replaced(folders):
     new.rename(old.with_name(".model.before"))
     swap.restore_folder(old)
     assert {path.name for path in old.parent.iterdir()} == {"model"}
+
+
+def test_a_folder_that_is_there_is_read_without_a_lock(folders):
+    old, _ = folders
+    swap.repair_folder(old)
+    swap.repair_folder(old.with_name("absent"))
+    assert {path.name for path in old.parent.iterdir()} == {"model", ".model.part"}
 
 
 def _rename_once(rename):
@@ -56,9 +75,3 @@ def _rename_once(rename):
         return rename(path, target)
 
     return interrupted
-
-
-def test_an_impossible_exchange_changes_nothing(folders, tmp_path):
-    old, _ = folders
-    assert not swap.swap_folders(old, tmp_path / "nowhere")
-    assert (old / "deep" / "file").read_text() == "old"

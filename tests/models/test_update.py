@@ -265,14 +265,14 @@ def _update_and_die(model, new, step) -> bool:
 
 
 def _arm(step: int) -> None:
-    """Count what writes to the model's folder or beside it, and die before the step-th such operation."""
+    """Count what writes to the model's folder or next to it, and die before the step-th such operation."""
     left = [step]
 
     def hook(event: str, arguments: tuple) -> None:
         places = "".join(str(argument) for argument in arguments[:2])
-        writes = event in ("os.rename", "os.mkdir", "os.rmdir", "os.remove", "shutil.rmtree", "ctypes.dlopen")
+        writes = event in ("os.rename", "os.mkdir", "os.rmdir", "os.remove", "shutil.rmtree")
         writes |= event == "open" and isinstance(arguments[1], str) and bool(set("wax+") & set(arguments[1]))
-        if writes and (".model" in places or event == "ctypes.dlopen"):
+        if writes and ".model" in places:
             left[0] -= 1
             if not left[0]:
                 os.kill(os.getpid(), signal.SIGKILL)
