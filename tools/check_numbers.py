@@ -43,6 +43,7 @@ import nbformat
 import yaml
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # studies are not installed
 MOST = 12
 """Larger numbers are no counts of things that a reader can see on the page."""
 UNITS = (
