@@ -14,6 +14,7 @@ from sklearn.linear_model import RidgeCV
 
 from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
+from mmrec.models.abilities import ScoresNewItems
 from mmrec.models.base import Recommender
 from mmrec.models.preprocessing import Preprocessor
 
@@ -21,7 +22,7 @@ PENALTIES = np.logspace(-2, 3, 21)
 """Values of l2 that are compared."""
 
 
-class ContentPopularity(Recommender):
+class ContentPopularity(Recommender, ScoresNewItems):
     """r_ui = w . x_i + c: the predicted log(1 + likes) of item i, the same for every user.
 
     x_i (F,) are the scaled features of all modalities side by side (``Preprocessor``), zeros where a modality is
