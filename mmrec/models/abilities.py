@@ -15,7 +15,11 @@ class FoldsInUsers(ABC):
 
     @abstractmethod
     def fold_in(self, liked: csr_matrix) -> np.ndarray:
-        """Likes (B, I), ones where the person likes the item -> scores (B, I) float32."""
+        """(B, I) float32: scores of the items of the catalogue.
+
+        Args:
+            liked: (B, I) sparse, ones where the person likes the item.
+        """
 
 
 class ScoresNewItems(ABC):
@@ -23,7 +27,12 @@ class ScoresNewItems(ABC):
 
     @abstractmethod
     def new_item_scores(self, users: np.ndarray, features: Features) -> np.ndarray:
-        """User indices (B,) and features of n items, by the encoders of the training -> scores (B, n) float32."""
+        """(B, n) float32: scores of n items.
+
+        Args:
+            users: (B,) user indices.
+            features: of the n items, made by the encoders that the model was trained with.
+        """
 
 
 class ReadsDescriptions(ABC):
@@ -31,7 +40,11 @@ class ReadsDescriptions(ABC):
 
     @abstractmethod
     def described_scores(self, features: Features) -> np.ndarray:
-        """Features of n descriptions, by the encoders of the training -> scores (n, I) float32."""
+        """(n, I) float32: scores of the items of the catalogue.
+
+        Args:
+            features: of the n descriptions, made by the encoders that the model was trained with.
+        """
 
 
 class HearsRatings(ABC):

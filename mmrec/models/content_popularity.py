@@ -56,12 +56,7 @@ class ContentPopularity(Recommender, ScoresNewItems):
         return np.repeat(self.items[None], len(users), axis=0)
 
     def new_item_scores(self, users: np.ndarray, features: Features) -> np.ndarray:
-        """(B, n) float32: predicted log(1 + likes) of items that are not in the catalogue.
-
-        Args:
-            users: (B,) user indices; the scores do not depend on them.
-            features: of the n new items, made by the encoders that the model was trained with.
-        """
+        """(B, n) float32: predicted log(1 + likes) of items that are not in the catalogue."""
         return np.repeat(self._predict(self._vectors(features))[None], len(users), axis=0)
 
     def state(self) -> dict[str, np.ndarray]:

@@ -97,12 +97,7 @@ class LiteralReading(TrainedRecommender, ScoresNewItems):
         return self._rate(np.asarray(users, np.int64), self.items, self.preprocessor.popularity)
 
     def new_item_scores(self, users: np.ndarray, features: Features) -> np.ndarray:
-        """(B, n) float32: R for items that are not in the catalogue, from their features alone.
-
-        Args:
-            users: (B,) user indices.
-            features: of the n new items, made by the encoders that the model was trained with.
-        """
+        """(B, n) float32: R for items that are not in the catalogue, from their features alone."""
         tables = self.preprocessor.tables(features)
         unknown = np.full(len(features.item_ids), self.preprocessor.popularity.min(), np.float32)
         return self._rate(np.asarray(users, np.int64), self.network.project_items(tables, features.present), unknown)

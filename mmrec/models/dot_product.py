@@ -80,12 +80,7 @@ class ContentDotProduct(DotProduct, ScoresNewItems):
         return self.reduction.vectors(features)
 
     def new_item_scores(self, users: np.ndarray, features: Features) -> np.ndarray:
-        """(B, n) float32: scores of items that are not in the catalogue, from their features alone.
-
-        Args:
-            users: (B,) user indices.
-            features: of the n new items, made by the encoders that the model was trained with.
-        """
+        """(B, n) float32: scores of items that are not in the catalogue, from their features alone."""
         return self._rate(users, *self._new_items(self.reduction.vectors(features)))
 
     def _new_items(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -50,7 +50,7 @@ class FeatureEASE(ItemToItem):
     recency: float = RECENCY
     content: float = setting(
         20.0,
-        "how much the similarity in content weighs; 1 as much as one like of each item",
+        "weight of the similarity in content; 1: a like of each item",
         low=0,
         search=(50.0, 5.0),
         open_ended=True,

@@ -52,6 +52,9 @@ def principal_axes(table: np.ndarray, count: int, scale: bool) -> np.ndarray:
 class FusionRecommender(TrainedRecommender, ScoresNewItems, HearsRatings):
     """R = sigma(p_u . q_i + b_i) from fused items and from the users' ratings of them; see ``UserItemNetwork``.
 
+    Two targets are trained at once: that an item is chosen and liked ("list", for ranked lists), and that it is liked
+    if it is rated ("like", for AUC and log loss).
+
     Reference for the running mean of the weights: Polyak and Juditsky (1992), Acceleration of stochastic approximation
     by averaging.
     """
@@ -61,10 +64,7 @@ class FusionRecommender(TrainedRecommender, ScoresNewItems, HearsRatings):
 
     fusion: str = setting("network", "how the modalities are fused", choices=FORMS)
     target: str = setting(
-        "list",
-        'what is predicted: that an item is chosen and liked ("list", for ranked lists), or that it is liked if it is'
-        ' rated ("like", for AUC and log loss). Both are trained at once; see ``aim``',
-        choices=TARGETS,
+        "list", 'what scores say: "list", chosen and liked; "like", liked if rated; see ``aim``', choices=TARGETS
     )
     components: tuple[int, ...] = setting(
         (100, 30, 20),
@@ -79,7 +79,7 @@ class FusionRecommender(TrainedRecommender, ScoresNewItems, HearsRatings):
     )
     batch_size, learning_rate = 128, 3e-3
     embedding_size: int = setting(32, "d, length of the vectors of items and users", low=1)
-    units: int = setting(64, "length of F_fusion", low=1)
+    units: int = setting(64, "length of F_fusion; 0 for a form that has none", low=0)
     hidden_units: int = setting(64, "length of the users' hidden layer", low=1)
     averaging: float = setting(
         0.99,
@@ -238,12 +238,7 @@ class FusionRecommender(TrainedRecommender, ScoresNewItems, HearsRatings):
         return self._rate(users, self.items, self.bias)
 
     def new_item_scores(self, users: np.ndarray, features: Features) -> np.ndarray:
-        """(B, n) float32: the same for items that are not in the catalogue, from their features alone.
-
-        Args:
-            users: (B,) user indices.
-            features: of the n new items, made by the encoders that the model was trained with.
-        """
+        """(B, n) float32: the same for items that are not in the catalogue, from their features alone."""
         tables, present = self._inputs(features)
         index, known = np.zeros(len(present), np.int32), np.zeros((len(present), 1), np.float32)  # no embedding
         _, q, b, _ = self.network.items(tables, present, index, known)

@@ -68,11 +68,7 @@ class FeatureGraphFilter(GraphFilter):
     needs_features = True
 
     content: float = setting(
-        0.5,
-        "how much the similarity in content weighs beside the likes",
-        low=0,
-        search=(0.2, 1.0),
-        open_ended=True,
+        0.5, "weight of the similarity in content beside the likes", low=0, search=(0.2, 1.0), open_ended=True
     )
 
     def _graph(self, train: Interactions, features: Features | None) -> np.ndarray:

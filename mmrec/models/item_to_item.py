@@ -68,14 +68,7 @@ class ItemToItem(Recommender, FoldsInUsers, HearsRatings):
         return self.fold_in(self.profiles[users])
 
     def fold_in(self, liked: csr_matrix) -> np.ndarray:
-        """Scores for people who were not there in training.
-
-        Args:
-            liked: (B, I) sparse, what each of them likes.
-
-        Returns:
-            (B, I) float32.
-        """
+        """Scores for people who were not there in training."""
         return np.asarray(liked @ self.weights, np.float32)
 
     def state(self) -> dict[str, np.ndarray]:

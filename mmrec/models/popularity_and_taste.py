@@ -151,12 +151,7 @@ class PopularityAndTaste(Recommender, FoldsInUsers, ScoresNewItems):
         return self._rate(liked.tocsr()[:, self.known], self.popularity, self.alike)
 
     def new_item_scores(self, users: np.ndarray, features: Features) -> np.ndarray:
-        """(B, m) float32: scores of items that are not in the catalogue, from their features alone.
-
-        Args:
-            users: (B,) user indices.
-            features: of the m new items, made by the encoders that the model was trained with.
-        """
+        """(B, m) float32: scores of items that are not in the catalogue, from their features alone."""
         return self._rate(self.liked[np.asarray(users, np.int64)], *self._predict(self._vectors(features)))
 
     def state(self) -> dict[str, np.ndarray]:

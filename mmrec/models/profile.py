@@ -115,20 +115,11 @@ class ContentProfile(TrainedRecommender, FoldsInUsers, ScoresNewItems, ReadsDesc
         return self.pooled(liked) @ self.items.T
 
     def described_scores(self, features: Features) -> np.ndarray:
-        """(n, I) float32: scores for people who say what they like: a text (picture, sound) stands for the profile.
-
-        Args:
-            features: of the n descriptions, made by the encoders that the model was trained with.
-        """
+        """(n, I) float32: scores for people who say what they like: a text (picture, sound) stands for the profile."""
         return self.vectors(features) @ self.items.T
 
     def new_item_scores(self, users: np.ndarray, features: Features) -> np.ndarray:
-        """(B, n) float32: cosines with items that are not in the catalogue.
-
-        Args:
-            users: (B,) user indices.
-            features: of the n new items, made by the encoders that the model was trained with.
-        """
+        """(B, n) float32: cosines with items that are not in the catalogue."""
         return self.profiles[np.asarray(users, np.int64)] @ self.vectors(features).T
 
     def state(self) -> dict[str, np.ndarray]:

@@ -97,7 +97,7 @@ class Setting:
     @property
     def range(self) -> str:
         """What is allowed, in words."""
-        words = " or ".join(self.choices) or _TYPES[self.kind]
+        words = f"one of {', '.join(self.choices)}" if self.choices else _TYPES[self.kind]
         for name, bound in _BOUNDS.items():
             if getattr(self, name) is not None:
                 words += f", {bound} {_text(getattr(self, name))}"
@@ -144,7 +144,7 @@ def declared_settings(model: type) -> dict[str, Setting]:
     for name, one in found.items():
         for value in (one.default, *one.search):
             _checked(model.__name__, name, one, value)
-    return found
+    return dict(sorted(found.items(), key=lambda pair: not pair[1].search))  # those that are searched first
 
 
 def checked_settings(model: str, declared: Mapping[str, Setting], given: Mapping[str, Any]) -> dict[str, Any]:
