@@ -3,7 +3,6 @@
 import json
 from abc import ABC, abstractmethod
 from copy import copy
-from inspect import Signature
 from pathlib import Path
 from typing import Any, ClassVar, Self, dataclass_transform
 
@@ -13,15 +12,7 @@ from mmrec.data.catalogue import Interactions
 from mmrec.errors import InputError
 from mmrec.features.table import Features
 from mmrec.files import atomic_write, write_json
-from mmrec.models.settings import (
-    Setting,
-    as_arguments,
-    checked_settings,
-    declared_settings,
-    seed_of,
-    setting,
-    signature,
-)
+from mmrec.models.settings import Setting, checked_settings, declare, seed_of, setting
 from mmrec.models.swap import repair_folder
 from mmrec.models.top_k import best_items, users_at_once
 
@@ -53,14 +44,9 @@ class Recommender(ABC):
     needs_likes: ClassVar[bool] = False
     needs_ratings: ClassVar[bool] = False
     declared: ClassVar[dict[str, Setting]] = {}
-    __signature__: ClassVar[Signature]
 
     def __init_subclass__(cls) -> None:
-        cls.declared = declared_settings(cls)
-        if cls.__doc__:
-            cls.__doc__ += as_arguments(cls.declared)
-        if "__init__" not in vars(cls):
-            cls.__signature__ = signature(cls.declared)
+        declare(cls)
 
     def __init__(self, **settings: Any) -> None:
         for name, value in checked_settings(self.name, self.declared, settings).items():

@@ -8,13 +8,14 @@ another default alone: ``l2 = 50.0``.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from inspect import Parameter, Signature
 from math import isfinite
 from numbers import Integral, Real
-from typing import Any, TypeVar
+from operator import ge, gt, le, lt
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from mmrec.errors import InputError
 
 T = TypeVar("T")
 _TYPES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", dict: "an object"}
-_BOUNDS = {"low": "at least", "above": "above", "high": "at most", "below": "below"}
+_BOUNDS = {"low": ("at least", ge), "above": ("above", gt), "high": ("at most", le), "below": ("below", lt)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,16 +78,16 @@ class Setting:
         if isinstance(value, bool) or not isinstance(value, Integral if self.kind is int else Real):
             raise ValueError
         number = self.kind(value)
-        allowed = (
-            (isfinite(number) or self.high == number)
-            and (self.low is None or number >= self.low)
-            and (self.high is None or number <= self.high)
-            and (self.above is None or number > self.above)
-            and (self.below is None or number < self.below)
-        )
-        if not allowed:
+        if not isfinite(number) and number != self.high:
+            raise ValueError
+        if not all(holds(number, bound) for _, bound, holds in self._bounds()):
             raise ValueError
         return number
+
+    def _bounds(self) -> list[tuple[str, float, Callable[[float, float], bool]]]:
+        """Words, bound and comparison of each bound that there is."""
+        found = [(words, getattr(self, name), holds) for name, (words, holds) in _BOUNDS.items()]
+        return [one for one in found if one[1] is not None]
 
     @property
     def kind(self) -> type:
@@ -98,9 +99,7 @@ class Setting:
     def range(self) -> str:
         """What is allowed, in words."""
         words = f"one of {', '.join(self.choices)}" if self.choices else _TYPES[self.kind]
-        for name, bound in _BOUNDS.items():
-            if getattr(self, name) is not None:
-                words += f", {bound} {_text(getattr(self, name))}"
+        words = ", ".join([words, *(f"{word} {_text(bound)}" for word, bound, _ in self._bounds())])
         if isinstance(self.default, tuple):
             return f"a list of {self.count or 'any length'}, each {words}"
         return f"{words}, or null" if self.default is None else words
@@ -118,13 +117,25 @@ def setting(default: T, meaning: str, **options: Any) -> T:
 
     To a type checker the setting is its value, as it is on the model that is made.
     """
-    made: Any = Setting(default=default, meaning=meaning, **options)
-    return made
+    return cast(T, Setting(default=default, meaning=meaning, **options))
 
 
 def seed_of(meaning: str) -> int:
     """Declare a seed, 0 unless another is given."""
     return setting(0, f"seed of {meaning}", low=0, high=2**32 - 1)
+
+
+def declare(model: Any) -> None:
+    """Give a class ``declared``, name -> setting, and with it a signature and a section of the docstring."""
+    model.declared = declared_settings(model)
+    lines = [f"        {name}: {one.meaning} ({one.summary})." for name, one in model.declared.items()]
+    if lines and model.__doc__:
+        model.__doc__ += "\n".join(["", "", "    Args:", *lines, "    "])
+    if "__init__" not in vars(model):
+        arguments = [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=one.default) for name, one in model.declared.items()
+        ]
+        model.__signature__ = Signature(arguments)
 
 
 def declared_settings(model: type) -> dict[str, Setting]:
@@ -172,17 +183,6 @@ def _checked(model: str, name: str, one: Setting, value: Any) -> Any:
         return one.checked(value)
     except (ValueError, OverflowError):  # the latter of a whole number that no float holds
         raise InputError(f"{model}: {name}={_text(value)} is not allowed: give {one.range}") from None
-
-
-def signature(declared: Mapping[str, Setting]) -> Signature:
-    """The keyword arguments that a model is made with."""
-    return Signature([Parameter(name, Parameter.KEYWORD_ONLY, default=one.default) for name, one in declared.items()])
-
-
-def as_arguments(declared: Mapping[str, Setting]) -> str:
-    """The settings as a section of a docstring; empty if there is none."""
-    lines = [f"        {name}: {one.meaning} ({one.summary})." for name, one in declared.items()]
-    return "\n".join(["", "", "    Args:", *lines, "    "]) if lines else ""
 
 
 def _text(value: Any) -> str:
