@@ -1,6 +1,8 @@
 """A tiny handmade catalogue, and an environment that writes nowhere else."""
 
+import importlib.util
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from PIL import Image
 
 from mmrec.data.catalogue import MODALITIES, Interactions
 from mmrec.features.table import Features
+from mmrec.models.abilities import ScoresNewItems
 
 
 def write_tiny(folder: Path) -> Path:
@@ -92,6 +95,30 @@ def features(interactions) -> Features:
         "audio": rng.normal(size=(interactions.items, 5)).astype(np.float32) * present[:, 2:],
     }
     return Features(tuple(f"i{item}" for item in range(interactions.items)), blocks, present)
+
+
+def assert_same_bits_and_saving(make, train, features):
+    """A model of one seed scores the same when fitted again and when restored; the fitted model is returned."""
+    users = np.arange(6)
+    first = make().fit(train, features)
+    scores = first.scores(users)
+    assert np.isfinite(scores).all()
+    assert scores.dtype == np.float32
+    assert np.array_equal(make().fit(train, features).scores(users), scores)
+    again = make()
+    again.restore(first.state())
+    assert np.array_equal(again.scores(users), scores)
+    if isinstance(first, ScoresNewItems):
+        assert np.array_equal(again.new_item_scores(users, features), first.new_item_scores(users, features))
+    return first
+
+
+def tool(name):
+    """A module of ``tools/``, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / f"tools/{name}.py")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
 
 
 # What the tests of the formula layers share: random shapes, half precision, saving.

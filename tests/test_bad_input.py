@@ -32,9 +32,7 @@ QUICK = {"epochs": 1, "batch_size": 64}
 
 def make(name):
     """A model at settings that fit in a moment: every network has epochs, and one shows what comes of bad input."""
-    return make_model(
-        name, **{setting: QUICK[setting] for setting in QUICK if setting in model_class(name).parameters()}
-    )
+    return make_model(name, **{setting: QUICK[setting] for setting in QUICK if setting in model_class(name).declared})
 
 
 def rows_of(user, item, rating=None) -> Interactions:
@@ -236,7 +234,7 @@ def test_a_full_disk_keeps_the_saved_model(rows, tmp_path, monkeypatch):
 def test_a_benchmark_of_one_class_of_rating(bundle, stars):
     """All likes (5), none (2) or implicit feedback (1): figures where something is liked, and JSON in any case."""
     one_class = replace(bundle, interactions=with_ratings(stars)(bundle.interactions, None)[0])
-    names = [name for name in choose_models("all", one_class) if "epochs" not in model_class(name).parameters()]
+    names = [name for name in choose_models("all", one_class) if "epochs" not in model_class(name).declared]
     result = benchmark(one_class, names, seeds=1, tries=1)
     json.dumps(result, allow_nan=False)
     assert len(summary_lines(result)) >= len(names)
@@ -339,7 +337,7 @@ def test_items_of_gaps_in_the_ids_are_there_and_nobody_liked_them(folder, name):
     assert evaluate(model, split).summary["users"] == 10
 
 
-@pytest.mark.parametrize("name", [name for name in REGISTRY if "batch_size" not in model_class(name).parameters()])
+@pytest.mark.parametrize("name", [name for name in REGISTRY if "batch_size" not in model_class(name).declared])
 def test_of_a_repeated_pair_the_latest_rating_counts(name, rows, table):
     earlier = replace(rows, rating=6 - rows.rating, timestamp=rows.timestamp - 10**9)
     columns = ("user", "item", "rating", "timestamp", "row")

@@ -38,7 +38,8 @@ def test_the_encoder_gives_the_mean_colour(examples, tmp_path):
 
 def test_the_model_scores_and_can_be_saved(examples, interactions, tmp_path):
     kind = examples["DampedMean"]
-    assert {name: values[0] for name, values in kind.grid.items()} == kind().settings
+    assert kind().settings == {"prior": 5.0, "bonus": 0.1}
+    assert [one.search for one in kind.declared.values()] == [(1.0, 20.0), (0.0, 0.5)]
     model = kind(prior=2.0, bonus=0.0).fit(interactions)
     item = int(interactions.item[0])
     own = interactions.rating[interactions.item == item]

@@ -1,11 +1,10 @@
 """No number stands in README or pages without a record or a cell; and the check that says so can fail."""
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import tool
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOK = "notebooks/01-a.ipynb"
@@ -13,11 +12,7 @@ NOTEBOOK = "notebooks/01-a.ipynb"
 
 @pytest.fixture(scope="module")
 def numbers():
-    spec = importlib.util.spec_from_file_location("check_numbers", ROOT / "tools/check_numbers.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["check_numbers"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return tool("check_numbers")
 
 
 @pytest.fixture

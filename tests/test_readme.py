@@ -1,6 +1,5 @@
 """README and the page of results show what the records hold."""
 
-import importlib.util
 import json
 import re
 import shutil
@@ -8,16 +7,14 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from conftest import tool
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
 def readme():
-    spec = importlib.util.spec_from_file_location("readme", ROOT / "tools/readme.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return tool("readme")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What a release consists of: versions and dates that agree, links that work on PyPI, files of the wheel."""
 
-import importlib.util
 import re
 import shutil
 import tomllib
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import tool
 
 ROOT = Path(__file__).parents[1]
 ACTION = re.compile(r"uses: +(\S+)@(\S+)")
@@ -16,10 +16,7 @@ ACTION = re.compile(r"uses: +(\S+)@(\S+)")
 
 @pytest.fixture(scope="module")
 def release():
-    spec = importlib.util.spec_from_file_location("release", ROOT / "tools/release.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return tool("release")
 
 
 @pytest.fixture

@@ -228,8 +228,9 @@ def _for_item(saved: "SavedModel", parts: tuple[str, str, str], k: int) -> dict[
 
     from mmrec.lists import newcomers
     from mmrec.lists.export import number
+    from mmrec.models.abilities import ScoresNewItems
 
-    newcomers.able(saved.model, "new_item_scores", "score a new item")  # before its media are read
+    newcomers.able(saved.model, ScoresNewItems, "score a new item")  # before its media are read
     users, scores = newcomers.rank_users(saved.model, np.arange(len(saved.user_ids)), _described(saved, parts), k)
     pairs = zip(users[0], scores[0], strict=True)
     return {"users": [{"user_id": saved.user_ids[user], "score": number(score)} for user, score in pairs if user >= 0]}

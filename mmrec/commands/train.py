@@ -1,7 +1,7 @@
 """``mmrec train``: fit a model on a whole catalogue and save it, or teach a saved model new ratings."""
 
+import textwrap
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -14,6 +14,7 @@ from mmrec.commands.options import drop_faulty_option, encoder_option, parse_enc
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the saved model.")
 @click.option("--seed", default=0, show_default=True, help="Seed of all chance in training.")
 @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting of the model, e.g. epochs=20.")
+@click.option("--help-settings", is_flag=True, help="With --model: list its settings, and stop.")
 @encoder_option
 @click.option("--update", "saved", type=click.Path(path_type=Path), metavar="MODEL", help="Teach this saved model.")
 @click.option("--with", "new", type=click.Path(path_type=Path), metavar="NEW.csv", help="New ratings, for --update.")
@@ -25,6 +26,7 @@ def command(
     out: Path | None,
     seed: int,
     pairs: tuple[str, ...],
+    help_settings: bool,
     encoder: tuple[str, ...],
     saved: Path | None,
     new: Path | None,
@@ -41,7 +43,11 @@ def command(
     moved). A run that is killed leaves the old model or the new one. With --keep-weights nothing is fitted, which is
     quick but not the same; models that cannot do so refuse.
     """
-    if saved is not None or new is not None or keep_weights:
+    if help_settings:
+        if name is None:
+            raise click.UsageError("--help-settings lists the settings of a model: give --model NAME")
+        _list_settings(name)
+    elif saved is not None or new is not None or keep_weights:
         if saved is None or new is None or name or out or pairs or encoder:
             raise click.UsageError("an update takes --update MODEL and --with NEW.csv; the model keeps its settings")
         _update(saved, new, folder, drop_faulty, keep_weights)
@@ -49,6 +55,17 @@ def command(
         raise click.UsageError("give FOLDER, --model NAME and --out OUT, or --update MODEL and --with NEW.csv")
     else:
         _train(folder, name, out, seed, pairs, encoder, drop_faulty)
+
+
+def _list_settings(name: str) -> None:
+    from mmrec.models import model_class
+
+    declared = model_class(name).declared
+    click.echo(f"{name} has {'these settings:' if declared else 'no setting'}")
+    for key, one in declared.items():
+        click.echo(f"\n{key}: {one.summary}")
+        meaning = one.meaning.replace("``", "")
+        click.echo(textwrap.fill(meaning, 100, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False))
 
 
 def _train(
@@ -60,17 +77,17 @@ def _train(
     from mmrec.models.saving import save_model
 
     kind = model_class(name)
-    settings: dict[str, Any] = parse_settings(kind, pairs)
-    if "seed" in kind.parameters():
+    settings = parse_settings(pairs)
+    if "seed" in kind.declared:
         settings.setdefault("seed", seed)
+    model = kind(**settings)
     if out.exists() and any(out.iterdir()) and not (out / "model.json").is_file():
         raise click.UsageError(f"{out} is not empty and holds no model: choose another --out")
     encoders = parse_encoders(encoder)
     catalogue = load_catalogue(folder, drop_faulty)
     features = extract(catalogue, encoders or None, progress=True) if kind.needs_features else None
     click.echo(f"fitting {name} on {len(catalogue.interactions):,} interactions", err=True)
-    model = kind(**settings).fit(catalogue.interactions, features)
-    save_model(model, out, catalogue, encoders)
+    save_model(model.fit(catalogue.interactions, features), out, catalogue, encoders)
     click.echo(out)
 
 

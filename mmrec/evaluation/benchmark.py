@@ -157,7 +157,7 @@ def _run_seeds(
 ) -> None:
     """The warm case: fill ``result["search"]`` and ``result["runs"]``."""
     done = {(run["model"], run["seed"]) for run in result["runs"]}
-    wanted = any("member_settings" in model_class(name).parameters() for name in models)  # fitted members are kept
+    wanted = any("member_settings" in model_class(name).declared for name in models)  # fitted members are kept
     searched: dict[str, Recommender] = {}  # as they won their searches
     members: dict[int, dict[str, Recommender]] = {seed: {} for seed in seeds}
     splits = {seed: data.ordered(seed) for seed in seeds}
@@ -253,16 +253,16 @@ def _earlier(out: Path | None, plan: str) -> dict[str, Any] | None:
 
 def _same_for_all_seeds(name: str, runs: list[dict[str, Any]]) -> dict[str, Any] | None:
     """A finished run of a model without a random part, on a split without ties: every seed gives it."""
-    if "seed" in model_class(name).parameters():
+    if "seed" in model_class(name).declared:
         return None
     return next((run for run in runs if run["model"] == name and "error" not in run), None)
 
 
 def _members(name: str, result: dict[str, Any]) -> dict[str, Any]:
     """For an ensemble, the settings that were chosen for its members."""
-    if "member_settings" not in model_class(name).parameters():
+    if "member_settings" not in model_class(name).declared:
         return {}
-    members = model_class(name)().settings["members"]
+    members = model_class(name).declared["members"].default
     found = {member: result["search"][member]["chosen"] for member in members if member in result["search"]}
     return {"member_settings": found}
 

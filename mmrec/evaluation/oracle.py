@@ -25,7 +25,7 @@ class Oracle(Recommender):
     name: ClassVar[str] = "oracle"
 
     def __init__(self, folder: str | Path, target: str = "like", modalities: tuple[str, ...] | None = None) -> None:
-        super().__init__(folder=str(folder), target=target, modalities=modalities)
+        super().__init__()
         if target not in ("like", "list"):
             raise InputError(f"target must be 'like' or 'list', not {target!r}")
         self.truth = best_scores.load_truth(folder)
@@ -61,7 +61,7 @@ class BayesianOracle(Recommender):
     name: ClassVar[str] = "bayesian-oracle"
 
     def __init__(self, folder: str | Path, modalities: tuple[str, ...] | None = None) -> None:
-        super().__init__(folder=str(folder), modalities=modalities)
+        super().__init__()
         self.truth = best_scores.load_truth(folder)
         self.columns = best_scores.visible_columns(self.truth, modalities)
 

@@ -17,6 +17,7 @@ from mmrec.features.table import Features
 from mmrec.models import model_class
 from mmrec.models.base import Recommender
 from mmrec.models.ensemble import RankFusion
+from mmrec.models.settings import Setting
 
 CRITERION = "ndcg@20"
 """What settings and the winner are chosen by, on validation."""
@@ -82,7 +83,7 @@ def within_training(split: Split, seed: int, duplicates: Sequence[Sequence[int]]
 def make(name: str, seed: int, settings: dict[str, Any]) -> Recommender:
     """A model with these settings, and with the seed if anything in it is drawn."""
     kind = model_class(name)
-    return kind(**({"seed": seed} if "seed" in kind.parameters() else {}), **settings)
+    return kind(**({"seed": seed} if "seed" in kind.declared else {}), **settings)
 
 
 def choose_settings(
@@ -111,8 +112,7 @@ def choose_settings(
     log: list[dict[str, Any]] = []
     best: Fitted | None = None
     best_value = -np.inf
-    defaults = {setting: values[0] for setting, values in kind.grid.items()} if tries > 1 else {}
-    proposals = candidates(kind.grid, kind.open_ended, defaults)
+    proposals = candidates(kind.declared if tries > 1 else {})
     settings = next(proposals)
     while len(log) < max(tries, 1):
         try:
@@ -136,26 +136,21 @@ def choose_settings(
     return best, log
 
 
-Grid = Mapping[str, tuple[Any, ...]]
-
-
-def candidates(
-    grid: Grid, open_ended: tuple[str, ...], defaults: dict[str, Any]
-) -> Generator[dict[str, Any], float, None]:
+def candidates(declared: Mapping[str, Setting]) -> Generator[dict[str, Any], float, None]:
     """Settings to try one after the other; ``send`` the value that each reached to get the next.
 
     First the defaults, then the other values of one setting after the other, at the best of the settings before. Of a
     setting that is open-ended, values beyond an end of the row are proposed as long as that end is the best: data that
-    are far denser or sparser than those the grid was made for lie beyond it. Then, again and again, the number halfway
-    (in the logarithm) between the best value of an open-ended setting and each neighbour. A grid without one ends. No
-    settings are proposed twice.
+    are far denser or sparser than those the row was made for lie beyond it. Then, again and again, the number halfway
+    (in the logarithm) between the best value of an open-ended setting and each neighbour. Without such a setting the
+    proposals end. No settings are proposed twice.
 
     Args:
-        grid: setting -> values, the default first.
-        open_ended: the settings whose row may be extended.
-        defaults: what comes first.
+        declared: name -> setting; those without values to search stay as they are.
     """
-    best, best_value = dict(defaults), -np.inf
+    rows = {name: [one.default, *one.search] for name, one in declared.items() if one.search}
+    open_ended = [name for name in rows if declared[name].open_ended]
+    best, best_value = {name: row[0] for name, row in rows.items()}, -np.inf
     tried: list[dict[str, Any]] = []
 
     def attempt(settings: dict[str, Any]) -> Generator[dict[str, Any], float, None]:
@@ -167,9 +162,6 @@ def candidates(
                 best, best_value = settings, value
 
     yield from attempt(best)
-    if not defaults:
-        return
-    rows = {setting: list(values) for setting, values in grid.items()}
     for setting, row in rows.items():
         base = dict(best)
         for value in row[1:]:

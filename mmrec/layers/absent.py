@@ -9,6 +9,8 @@ from keras import ops
 from mmrec.errors import InputError
 from mmrec.layers.fusion_form import present_or_all
 
+METHODS = ("zero", "mean", "learned")
+
 
 @keras.saving.register_keras_serializable("mmrec")
 class FillAbsent(keras.layers.Layer):
@@ -28,8 +30,8 @@ class FillAbsent(keras.layers.Layer):
 
     def __init__(self, method: str = "zero", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if method not in ("zero", "mean", "learned"):
-            raise InputError(f"method {method!r}: choose from zero, mean, learned")
+        if method not in METHODS:
+            raise InputError(f"method {method!r}: choose from {', '.join(METHODS)}")
         self.method = method
 
     def build(self, input_shape: Any) -> None:

@@ -8,6 +8,7 @@ from scipy.sparse import csr_matrix
 from mmrec.errors import InputError
 from mmrec.features.table import Features
 from mmrec.models import REGISTRY, model_class
+from mmrec.models.abilities import FoldsInUsers, ReadsDescriptions, ScoresNewItems
 from mmrec.models.base import Recommender
 from mmrec.models.top_k import best_items
 
@@ -26,7 +27,7 @@ def rank_for_likes(
     """The k best items for new people, without those that they named; nothing is trained.
 
     Args:
-        model: fitted, with ``fold_in``.
+        model: fitted, one that ``FoldsInUsers``.
         liked: (B, I), ones where the person likes the item.
         k: length of the lists.
         allowed: (I,) bool, which items may be listed; all when None.
@@ -37,7 +38,7 @@ def rank_for_likes(
     Raises:
         InputError: the model cannot take in new people.
     """
-    return best_items(able(model, "fold_in", "take in new people").fold_in(liked), k, liked, allowed)
+    return best_items(able(model, FoldsInUsers, "take in new people").fold_in(liked), k, liked, allowed)
 
 
 def rank_for_description(
@@ -46,7 +47,7 @@ def rank_for_description(
     """The k best items for users who describe what they like.
 
     Args:
-        model: fitted, with ``described_scores``.
+        model: fitted, one that ``ReadsDescriptions``.
         features: of B descriptions (texts, say), made by the encoders that the model was trained with.
         k: length of the lists.
         allowed: (I,) bool, which items may be listed; all when None.
@@ -57,7 +58,7 @@ def rank_for_description(
     Raises:
         InputError: the model reads no descriptions, or knows nothing of what is in one.
     """
-    scores = able(model, "described_scores", "rank by a text").described_scores(features)  # (B, I)
+    scores = able(model, ReadsDescriptions, "rank by a text").described_scores(features)  # (B, I)
     if not scores.any(axis=1).all():
         raise InputError(
             f"{model.name} finds nothing that it knows in the description: use other words, or a model of its modality"
@@ -69,7 +70,7 @@ def rank_users(model: Recommender, users: np.ndarray, features: Features, k: int
     """Who would like a new item best.
 
     Args:
-        model: fitted, with ``new_item_scores``.
+        model: fitted, one that ``ScoresNewItems``.
         users: (B,) indices of the users to rank.
         features: of n new items, made by the encoders that the model was trained with.
         k: length of the lists.
@@ -81,18 +82,18 @@ def rank_users(model: Recommender, users: np.ndarray, features: Features, k: int
     Raises:
         InputError: the model knows items only by their ratings.
     """
-    rates = able(model, "new_item_scores", "score a new item").new_item_scores
+    rates = able(model, ScoresNewItems, "score a new item").new_item_scores
     place, best = best_items(rates(users, features).T, k)  # (n, k)
     return np.where(place >= 0, np.asarray(users)[place], -1), best
 
 
-def able(model: Recommender, method: str, what: str) -> Any:
-    """The model, if it has an optional method of the contract.
+def able(model: Recommender, ability: type, what: str) -> Any:
+    """The model, if it has an ability of ``mmrec.models.abilities``.
 
     Raises:
         InputError: it has not; the message names the models that have.
     """
-    if not hasattr(model, method):
-        others = ", ".join(name for name in REGISTRY if hasattr(model_class(name), method))
+    if not isinstance(model, ability):
+        others = ", ".join(name for name in REGISTRY if issubclass(model_class(name), ability))
         raise InputError(f"{model.name} cannot {what}: train one of {others}")
     return model

@@ -21,6 +21,7 @@ from sklearn.feature_extraction import FeatureHasher
 from mmrec.data.catalogue import Catalogue, Interactions
 from mmrec.features.table import Features
 from mmrec.lists.newcomers import likes_matrix
+from mmrec.models.abilities import FoldsInUsers, ScoresNewItems
 from mmrec.models.base import Recommender
 from mmrec.models.preprocessing import Preprocessor
 from mmrec.models.profile import ContentProfile
@@ -98,7 +99,7 @@ class Explainer:
     def _shares_of_liked(self, liked: np.ndarray, items: Sequence[int], user: int | None) -> np.ndarray:
         """(n, k): what share of each item's score each liked item adds; zeros where the scores are no such sum."""
         nothing = np.zeros((len(liked), len(items)), np.float32)
-        if not hasattr(self.model, "fold_in") or not len(liked):
+        if not isinstance(self.model, FoldsInUsers) or not len(liked):
             return nothing
         alone = self.model.fold_in(likes_matrix([np.array([item]) for item in liked], len(self.titles)))  # (n, I)
         scores = self._scores(liked, user)  # (I,)
@@ -113,7 +114,8 @@ class Explainer:
         """(I,): scores of the user."""
         if user is not None:
             return self.model.scores(np.array([user]))[0]
-        return self.model.fold_in(likes_matrix([liked], len(self.titles)))[0]  # type: ignore[attr-defined]
+        assert isinstance(self.model, FoldsInUsers)
+        return self.model.fold_in(likes_matrix([liked], len(self.titles)))[0]
 
     def _liked(self, liked: np.ndarray, shares: np.ndarray) -> list[Reason]:
         return [
@@ -124,7 +126,7 @@ class Explainer:
         """Of the content profile: its modality, and of word counts each word's share of the cosine."""
         if not isinstance(self.model, ContentProfile):
             return []
-        modality = self.model.settings["modality"]
+        modality = self.model.modality
         if described is not None:
             profile = self.model.vectors(described)[0]  # (d,)
         elif user is not None:
@@ -143,10 +145,10 @@ class Explainer:
 
     def _losses(self, item: int, user: int | None) -> list[Reason]:
         """How far the score falls without each modality that the item has; the content profile has but one."""
-        model: Any = self.model
+        model = self.model
         if user is None or self.features is None or isinstance(model, ContentProfile):
             return []
-        if not hasattr(model, "new_item_scores"):
+        if not isinstance(model, ScoresNewItems):
             return []
         one, who = rows_of(self.features, [item]), np.array([user])
         whole = float(model.new_item_scores(who, one)[0, 0])

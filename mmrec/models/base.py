@@ -1,11 +1,10 @@
 """The recommender contract: fit, scores, recommend, save, load. Evaluator and notebooks use nothing else."""
 
-import inspect
 import json
 from abc import ABC, abstractmethod
 from copy import copy
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, dataclass_transform
 
 import numpy as np
 
@@ -13,15 +12,19 @@ from mmrec.data.catalogue import Interactions
 from mmrec.errors import InputError
 from mmrec.features.table import Features
 from mmrec.files import atomic_write, write_json
+from mmrec.models.settings import Setting, checked_settings, declare, seed_of, setting
 from mmrec.models.swap import repair_folder
 from mmrec.models.top_k import best_items, users_at_once
 
 
+@dataclass_transform(kw_only_default=True)
 class Recommender(ABC):
     """A model that scores every item of the catalogue for any user of the index space.
 
-    Settings are keyword arguments of ``__init__`` and are kept in ``settings``; what ``fit`` learns is
-    returned by ``state`` as named arrays, so that ``save`` and ``load`` need no pickle.
+    A subclass declares each setting as a class attribute, ``l2: float = setting(...)`` (see ``mmrec.models.settings``).
+    It is made with keyword arguments, which are checked and become attributes. What ``fit`` learns is returned by
+    ``state`` as named arrays, so that ``save`` and ``load`` need no pickle. What else a model can do it says by its
+    base classes in ``mmrec.models.abilities``.
 
     Class attributes:
         name: what the model is called on the command line and in tables.
@@ -29,8 +32,10 @@ class Recommender(ABC):
         needs_time: whether ``fit`` reads when things were rated.
         needs_likes: whether ``fit`` needs a like among the rows.
         needs_ratings: whether ``fit`` reads how well things were liked, not only what was used.
-        grid: setting -> values that may be tried, on validation alone; the first is the default.
-        open_ended: numbers of the grid that may be tried beyond its ends, in the ratio of the last two.
+        declared: name -> setting, in the order in which a search tries them.
+
+    Raises:
+        InputError: no such setting, or a value that is not allowed.
     """
 
     name: ClassVar[str]
@@ -38,17 +43,24 @@ class Recommender(ABC):
     needs_time: ClassVar[bool] = False
     needs_likes: ClassVar[bool] = False
     needs_ratings: ClassVar[bool] = False
-    grid: ClassVar[dict[str, tuple[Any, ...]]] = {}
-    open_ended: ClassVar[tuple[str, ...]] = ()
+    declared: ClassVar[dict[str, Setting]] = {}
+
+    def __init_subclass__(cls) -> None:
+        declare(cls)
 
     def __init__(self, **settings: Any) -> None:
-        self.settings = settings
+        for name, value in checked_settings(self.name, self.declared, settings).items():
+            setattr(self, name, value)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """What is done when the settings stand; a subclass may check them together."""
         self._train: Interactions | None = None
 
-    @classmethod
-    def parameters(cls) -> tuple[str, ...]:
-        """Names of the settings."""
-        return tuple(inspect.signature(cls).parameters)
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Name -> value of each setting."""
+        return {name: getattr(self, name) for name in self.declared}
 
     @classmethod
     def lacks(cls, train: Interactions, features: Features | None) -> str:
@@ -172,6 +184,14 @@ class Recommender(ABC):
         self._seen = self._train.matrix()
         self.restore(state)
         return self
+
+
+class TrainedRecommender(Recommender):
+    """A recommender that learns by steps of the Adam optimiser; subclasses give the defaults."""
+
+    batch_size: int = setting(256, "what a step learns from: people, or likes", low=1)
+    learning_rate: float = setting(1e-3, "of the Adam optimiser", above=0)
+    seed: int = seed_of("initial weights, order and all that is drawn or dropped")
 
 
 def read_record(folder: Path | str) -> dict[str, Any]:

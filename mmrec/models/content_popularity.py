@@ -13,11 +13,12 @@ import numpy as np
 
 from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
+from mmrec.models.abilities import ScoresNewItems
 from mmrec.models.base import Recommender
 from mmrec.models.content_vectors import ContentVectors
 
 
-class ContentPopularity(Recommender):
+class ContentPopularity(Recommender, ScoresNewItems):
     """r_ui = w . x_i + c: the predicted log(1 + likes) of item i, the same for every user.
 
     x_i (F,) are the features of all modalities side by side, each modality with a weight of its own
@@ -49,12 +50,7 @@ class ContentPopularity(Recommender):
         return np.repeat(self.items[None], len(users), axis=0)
 
     def new_item_scores(self, users: np.ndarray, features: Features) -> np.ndarray:
-        """(B, n) float32: predicted log(1 + likes) of items that are not in the catalogue.
-
-        Args:
-            users: (B,) user indices; the scores do not depend on them.
-            features: of the n new items, made by the encoders that the model was trained with.
-        """
+        """(B, n) float32: predicted log(1 + likes) of items that are not in the catalogue."""
         return np.repeat(self._predict(self.vectors(features))[None], len(users), axis=0)
 
     def state(self) -> dict[str, np.ndarray]:

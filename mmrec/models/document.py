@@ -9,25 +9,27 @@ reading with the user gets.
 Chapters: ``notebooks/06-scorer.ipynb`` (training) and ``notebooks/08-lists.ipynb`` (use).
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import keras
 import numpy as np
 
 from mmrec.data.catalogue import MODALITIES, Interactions
 from mmrec.features.table import Features
-from mmrec.models.base import Recommender
+from mmrec.models.abilities import ScoresNewItems
+from mmrec.models.base import TrainedRecommender
 from mmrec.models.document_network import DocumentNetwork, Trainer
 from mmrec.models.learning import train_on_batches
 from mmrec.models.preprocessing import Preprocessor
 from mmrec.models.sampling import TrainingBatches
+from mmrec.models.settings import setting
 from mmrec.seeding import set_seed
 
 PAIRS_PER_BLOCK = 2**16
 """User-item pairs scored at once: bounds the memory of scoring whatever the catalogue's size."""
 
 
-class LiteralReading(Recommender):
+class LiteralReading(TrainedRecommender, ScoresNewItems):
     """R = sigma(W_r sigma(W_f F_concat + b_f) + b_r): one score per item, the same for every user.
 
     F_concat = q_i = W_X X_i + W_O O_i + W_M M_i + W_h h_i, as in ``UserReading``. A layer on the projection q_i
@@ -36,62 +38,45 @@ class LiteralReading(Recommender):
 
     Source: section 4.2, formulas (1) to (5). The text X of an item is its description; the review of the very
     rating, which the listing of section 5 uses, is not known when recommending.
-
-    Args:
-        embedding_size: width d of the projected item.
-        units: width of F_fusion.
-        epochs, batch_size, learning_rate: of the Adam optimiser.
-        l2: weight of the squared norm of the weights.
-        dropout: share of F_concat that is dropped in training.
-        negatives: sampled unrated items per like.
-        dislike_weight: weight of a rating below the like threshold; a like or a sampled item weighs 1.
-        seed: of initial weights, of sampled items and of dropout.
     """
 
     name = "document-literal"
     needs_features = True
     with_user: ClassVar[bool] = False
-    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"epochs": (8, 4, 12)}
 
-    def __init__(
-        self,
-        embedding_size: int = 64,
-        units: int = 128,
-        epochs: int = 8,
-        batch_size: int = 8192,
-        learning_rate: float = 8e-3,
-        l2: float = 1e-6,
-        dropout: float = 0.4,
-        negatives: int = 8,
-        dislike_weight: float = 0.2,
-        seed: int = 0,
-    ) -> None:
-        settings = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
-        super().__init__(**settings)
+    embedding_size: int = setting(64, "width d of the projected item", low=1)
+    units: int = setting(128, "width of F_fusion", low=1)
+    epochs: int = setting(8, "passes over the likes", low=1, search=(4, 12))
+    batch_size, learning_rate = 8192, 8e-3
+    l2: float = setting(1e-6, "weight of the squared norm of the weights", low=0)
+    dropout: float = setting(0.4, "share of F_concat that is dropped in training", low=0, below=1)
+    negatives: int = setting(8, "sampled unrated items per like", low=1)
+    dislike_weight: float = setting(
+        0.2, "weight of a rating below the like threshold; a like or a sampled item weighs 1", low=0
+    )
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
         assert features is not None
-        options = self.settings
-        set_seed(options["seed"])
-        rng = np.random.default_rng(options["seed"])
+        set_seed(self.seed)
+        rng = np.random.default_rng(self.seed)
 
         self.preprocessor = Preprocessor.fit(features, train)
         tables = self.preprocessor.tables(features)
         self._build({name: table.shape[1] for name, table in tables.items()}, train.users)
         batches = TrainingBatches(
             train,
-            batch_size=options["batch_size"],
-            negatives=options["negatives"],
-            dislike_weight=options["dislike_weight"],
+            batch_size=self.batch_size,
+            negatives=self.negatives,
+            dislike_weight=self.dislike_weight,
             rng=rng,
         )
         trainer = Trainer(self.network, tables, features.present, self.preprocessor.popularity)
         trainer.compile(
-            optimizer=keras.optimizers.Adam(options["learning_rate"]),
+            optimizer=keras.optimizers.Adam(self.learning_rate),
             loss=keras.losses.BinaryCrossentropy(from_logits=True),
             jit_compile=False,
         )
-        train_on_batches(trainer, batches, epochs=options["epochs"])
+        train_on_batches(trainer, batches, epochs=self.epochs)
 
         self.items = self.network.project_items(tables, features.present)  # (I, d)
         self.people = self.network.project_users(train, tables, features.present)  # (U, d)
@@ -100,10 +85,10 @@ class LiteralReading(Recommender):
         self.network = DocumentNetwork(
             sizes=sizes,
             users=users if self.with_user else 0,
-            embedding_size=self.settings["embedding_size"],
-            units=self.settings["units"],
-            dropout=self.settings["dropout"],
-            l2=self.settings["l2"],
+            embedding_size=self.embedding_size,
+            units=self.units,
+            dropout=self.dropout,
+            l2=self.l2,
         )
         self.network.build()
 
@@ -112,12 +97,7 @@ class LiteralReading(Recommender):
         return self._rate(np.asarray(users, np.int64), self.items, self.preprocessor.popularity)
 
     def new_item_scores(self, users: np.ndarray, features: Features) -> np.ndarray:
-        """(B, n) float32: R for items that are not in the catalogue, from their features alone.
-
-        Args:
-            users: (B,) user indices.
-            features: of the n new items, made by the encoders that the model was trained with.
-        """
+        """(B, n) float32: R for items that are not in the catalogue, from their features alone."""
         tables = self.preprocessor.tables(features)
         unknown = np.full(len(features.item_ids), self.preprocessor.popularity.min(), np.float32)
         return self._rate(np.asarray(users, np.int64), self.network.project_items(tables, features.present), unknown)

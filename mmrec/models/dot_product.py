@@ -6,11 +6,13 @@ import numpy as np
 
 from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
-from mmrec.models.base import Recommender
+from mmrec.models.abilities import ScoresNewItems
+from mmrec.models.base import TrainedRecommender
 from mmrec.models.reduction import Reduction
+from mmrec.models.settings import setting
 
 
-class DotProduct(Recommender):
+class DotProduct(TrainedRecommender):
     """Scores p_u . q_i + b_i of vectors that a subclass learns.
 
     Attributes:
@@ -19,9 +21,7 @@ class DotProduct(Recommender):
         bias: (I,) float32, b.
     """
 
-    people: np.ndarray
-    items: np.ndarray
-    bias: np.ndarray
+    embedding_size: int = setting(64, "d, length of the vectors", low=1)
 
     def _settle(self, people: np.ndarray, bias: np.ndarray, train: Interactions) -> float:
         """Keep p (U, d) and b (I,) as learned, but for those of whom nothing is known.
@@ -54,7 +54,7 @@ class DotProduct(Recommender):
         self.people, self.items, self.bias = state["people"], state["items"], state["bias"]
 
 
-class ContentDotProduct(DotProduct):
+class ContentDotProduct(DotProduct, ScoresNewItems):
     """A dot product whose items are told, wholly or in part, by their reduced features z_i.
 
     Class attributes:
@@ -69,24 +69,18 @@ class ContentDotProduct(DotProduct):
 
     needs_features = True
     learned: ClassVar[tuple[str, ...]] = ("projection", "content_bias")
-    reduction: Reduction
-    projection: np.ndarray
-    content_bias: np.ndarray
-    new_bias: float
+    components: int = setting(128, "most columns that a modality keeps; see ``Reduction``", low=1)
 
     def _reduce(self, features: Features | None, train: Interactions) -> np.ndarray:
         """(I, F) float32: z, fitted on the training items."""
         assert features is not None
-        self.reduction = Reduction.fit(features, train, self.settings["components"], self.settings["seed"])
+        self.projection: np.ndarray  # this and the next are learned by subclasses
+        self.content_bias: np.ndarray
+        self.reduction = Reduction.fit(features, train, self.components, self.seed)
         return self.reduction.vectors(features)
 
     def new_item_scores(self, users: np.ndarray, features: Features) -> np.ndarray:
-        """(B, n) float32: scores of items that are not in the catalogue, from their features alone.
-
-        Args:
-            users: (B,) user indices.
-            features: of the n new items, made by the encoders that the model was trained with.
-        """
+        """(B, n) float32: scores of items that are not in the catalogue, from their features alone."""
         return self._rate(users, *self._new_items(self.reduction.vectors(features)))
 
     def _new_items(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,8 +18,10 @@ from mmrec.data.catalogue import Interactions
 from mmrec.data.split import by_time
 from mmrec.errors import InputError
 from mmrec.features.table import Features
-from mmrec.models import make_model, model_class
+from mmrec.models import REGISTRY, make_model, model_class
+from mmrec.models.abilities import FoldsInUsers
 from mmrec.models.base import Recommender
+from mmrec.models.settings import seed_of, setting
 
 MEMBERS = (
     "ease-features",
@@ -39,25 +41,24 @@ _LIKES = 256  # ranked at once
 _ROUNDS = 12
 
 
-class RankFusion(Recommender):
-    """Reciprocal rank fusion: sum over the members of 1 / (60 + rank of the item in the member's list).
-
-    Args:
-        members: names of models; those that the data do not allow are left out.
-        member_settings: name -> settings that differ from the member's defaults.
-        seed: of the members' chance.
-    """
+class RankFusion(Recommender, FoldsInUsers):
+    """Reciprocal rank fusion: sum over the members of 1 / (60 + rank of the item in the member's list)."""
 
     name = "rank-fusion"
 
-    def __init__(
-        self,
-        members: Sequence[str] = MEMBERS,
-        member_settings: dict[str, dict[str, Any]] | None = None,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(members=list(members), member_settings=member_settings or {}, seed=seed)
+    members: tuple[str, ...] = setting(
+        MEMBERS, "names of models; those that the data do not allow are left out", choices=tuple(REGISTRY)[:-2]
+    )
+    member_settings: dict[str, dict[str, Any]] = setting({}, "name -> settings that differ from the member's defaults")
+    seed: int = seed_of("the members' chance")
+
+    def _prepare(self) -> None:
+        super()._prepare()
         self._adopted: Mapping[str, Recommender] = {}
+        for name, given in self.member_settings.items():
+            if not isinstance(given, dict):
+                raise InputError(f"{self.name}: member_settings of {name}: give an object, setting -> value")
+            make_model(name, **given)
 
     def adopt(self, fitted: Mapping[str, Recommender]) -> Self:
         """Take members as they are where the same were fitted before, with the same settings on the same rows.
@@ -69,7 +70,7 @@ class RankFusion(Recommender):
         return self
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
-        self.members = self._fitted(train, features, self._adopted)
+        self.models = self._fitted(train, features, self._adopted)
 
     def _fitted(
         self, train: Interactions, features: Features | None, adopted: Mapping[str, Recommender]
@@ -79,9 +80,9 @@ class RankFusion(Recommender):
         Raises:
             InputError: there is none.
         """
-        names = [name for name in self.settings["members"] if not model_class(name).lacks(train, features)]
+        names = [name for name in self.members if not model_class(name).lacks(train, features)]
         if not names:
-            raise InputError(f"{self.name}: the data allow none of {', '.join(self.settings['members'])}")
+            raise InputError(f"{self.name}: the data allow none of {', '.join(self.members)}")
         made = {name: self._make(name) for name in names}
         return {
             name: adopted[name]
@@ -91,14 +92,14 @@ class RankFusion(Recommender):
         }
 
     def _make(self, name: str) -> Recommender:
-        settings = dict(self.settings["member_settings"].get(name, {}))
-        if "seed" in model_class(name).parameters():
-            settings.setdefault("seed", self.settings["seed"])
+        settings = dict(self.member_settings.get(name, {}))
+        if "seed" in model_class(name).declared:
+            settings.setdefault("seed", self.seed)
         return make_model(name, **settings)
 
     def scores(self, users: np.ndarray) -> np.ndarray:
         """(B, I) float32: fused ranks; equal scores share their mean rank."""
-        return self._fuse({name: member.scores(users) for name, member in self.members.items()})
+        return self._fuse({name: member.scores(users) for name, member in self.models.items()})
 
     def fold_in(self, liked: csr_matrix) -> np.ndarray:
         """(B, I) float32: scores for people who were not there in training, from what they like, (B, I) sparse.
@@ -106,9 +107,9 @@ class RankFusion(Recommender):
         Raises:
             InputError: no member can take in new people; those that cannot are not heard.
         """
-        able = {name: member.fold_in(liked) for name, member in self.members.items() if hasattr(member, "fold_in")}
+        able = {name: member.fold_in(liked) for name, member in self.models.items() if isinstance(member, FoldsInUsers)}
         if not able:
-            raise InputError(f"{self.name}: none of {', '.join(self.members)} can take in new people")
+            raise InputError(f"{self.name}: none of {', '.join(self.models)} can take in new people")
         return self._fuse(able)
 
     def _fuse(self, scores: dict[str, np.ndarray]) -> np.ndarray:
@@ -117,9 +118,7 @@ class RankFusion(Recommender):
 
     def state(self) -> dict[str, np.ndarray]:
         """What each member learned, under its name."""
-        return {
-            f"{name}:{key}": value for name, member in self.members.items() for key, value in member.state().items()
-        }
+        return {f"{name}:{key}": value for name, member in self.models.items() for key, value in member.state().items()}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Make the members anew and give each what it learned."""
@@ -128,8 +127,8 @@ class RankFusion(Recommender):
             name, colon, rest = key.partition(":")
             if colon:
                 parts.setdefault(name, {})[rest] = value
-        self.members = {name: self._make(name) for name in self.settings["members"] if name in parts}
-        for name, member in self.members.items():
+        self.models = {name: self._make(name) for name in self.members if name in parts}
+        for name, member in self.models.items():
             member.restore(parts[name])
 
 
@@ -139,41 +138,28 @@ class Stacked(RankFusion):
     A share of each person's training rows, the latest (drawn ones where there is no time), is held back and the members
     are fitted on the rest. Starting from the best member, one is added again and again, the same one more than once if
     need be, as long as the held-back likes rise; w counts how often. Then the chosen members are fitted on the whole.
-
-    Args:
-        members: names of models; those that the data do not allow are left out.
-        member_settings: name -> settings that differ from the member's defaults.
-        held_back: share of each person's rows, in (0, 1).
-        seed: of the members' chance, and of what is held back.
     """
 
     name = "stacked"
 
-    def __init__(
-        self,
-        members: Sequence[str] = MEMBERS,
-        member_settings: dict[str, dict[str, Any]] | None = None,
-        held_back: float = 0.1,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(members, member_settings, seed)
-        self.settings["held_back"] = held_back
+    held_back: float = setting(0.1, "share of each person's rows that weights are learned from", above=0, below=1)
+    seed: int = seed_of("the members' chance, and of what is held back")
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
-        rng = np.random.default_rng(self.settings["seed"])
-        split = by_time(train, validation=0.0, test=self.settings["held_back"], seed=self.settings["seed"])
+        rng = np.random.default_rng(self.seed)
+        split = by_time(train, validation=0.0, test=self.held_back, seed=self.seed)
         held = split.test["warm"].likes(train.is_implicit())
         if not len(split.train) or not len(held):
             raise InputError("stacked: no like can be held back to learn weights from: there are too few ratings")
         first = self._fitted(split.train, features, {})
         counts = dict(zip(first, choose_weights(list(first.values()), split.train, held, rng), strict=True))
-        self.settings["members"] = [name for name, count in counts.items() if count]
-        self.weights = np.array([counts[name] for name in self.settings["members"]])
-        self.members = self._fitted(train, features, self._adopted)
+        self.members = tuple(name for name, count in counts.items() if count)
+        self.weights = np.array([counts[name] for name in self.members])
+        self.models = self._fitted(train, features, self._adopted)
 
     def _fuse(self, scores: dict[str, np.ndarray]) -> np.ndarray:
         """Member -> its scores (B, I) -> (B, I) float32."""
-        weights = dict(zip(self.members, self.weights, strict=True))
+        weights = dict(zip(self.models, self.weights, strict=True))
         return np.asarray(sum(weights[name] * log_rank(own) for name, own in scores.items()), np.float32)
 
     def state(self) -> dict[str, np.ndarray]:

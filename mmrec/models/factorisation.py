@@ -4,14 +4,15 @@ Reference: Hu, Koren, Volinsky (2008), Collaborative filtering for implicit feed
 """
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
+from mmrec.models.abilities import FoldsInUsers
 from mmrec.models.base import Recommender
+from mmrec.models.settings import seed_of, setting
 
 ENTRIES_AT_ONCE, ROWS_AT_ONCE = 2**16, 2**11
 
@@ -35,46 +36,36 @@ def rows_of_like_length(matrix: csr_matrix) -> Iterator[tuple[np.ndarray, np.nda
         yield rows, columns, values
 
 
-class MatrixFactorisation(Recommender):
+class MatrixFactorisation(Recommender, FoldsInUsers):
     """r_ui = p_u . q_i, minimising sum_ui c_ui (x_ui - p_u . q_i)^2 + l2 (|P|^2 + |Q|^2).
 
     x_ui is 1 for a like and 0 otherwise; c_ui = 1 + alpha for a like and 1 otherwise. With one side
     fixed the other has a closed form, so the two are solved in turn.
-
-    Args:
-        embedding_size: d.
-        alpha: how much more a like weighs than the absence of one.
-        l2: weight of the squared factors.
-        epochs: alternations.
-        seed: of the initial factors.
     """
 
     name = "mf"
-    grid: ClassVar[dict[str, tuple[Any, ...]]] = {
-        "embedding_size": (32, 64, 16),
-        "l2": (30.0, 10.0, 60.0),
-        "alpha": (8.0, 2.0, 20.0),
-    }
-    open_ended = ("l2", "alpha")
 
-    def __init__(
-        self, embedding_size: int = 32, alpha: float = 8.0, l2: float = 30.0, epochs: int = 15, seed: int = 0
-    ) -> None:
-        super().__init__(embedding_size=embedding_size, alpha=alpha, l2=l2, epochs=epochs, seed=seed)
+    embedding_size: int = setting(32, "d", low=1, search=(64, 16))
+    l2: float = setting(30.0, "weight of the squared factors", low=0, search=(10.0, 60.0), open_ended=True)
+    alpha: float = setting(
+        8.0, "how much more a like weighs than the absence of one", low=0, search=(2.0, 20.0), open_ended=True
+    )
+    epochs: int = setting(15, "alternations", low=1)
+    seed: int = seed_of("the initial factors")
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
         liked = train.likes().matrix().tocsr()  # (U, I)
-        rng = np.random.default_rng(self.settings["seed"])
-        self.items = rng.normal(0, 0.1, (train.items, self.settings["embedding_size"]))  # Q: (I, d)
-        for _ in range(self.settings["epochs"]):
+        rng = np.random.default_rng(self.seed)
+        self.items = rng.normal(0, 0.1, (train.items, self.embedding_size))  # Q: (I, d)
+        for _ in range(self.epochs):
             self.users = self._solve(liked, self.items)  # P: (U, d)
             self.items = self._solve(liked.T.tocsr(), self.users)
         self.users, self.items = self.users.astype(np.float32), self.items.astype(np.float32)
 
     def _solve(self, liked: csr_matrix, fixed: np.ndarray) -> np.ndarray:
         """Rows p = (Q'Q + alpha Q_l'Q_l + l2 I)^-1 (1 + alpha) Q_l' 1, where Q_l are the liked rows."""
-        alpha, size = self.settings["alpha"], fixed.shape[1]
-        shared = fixed.T @ fixed + self.settings["l2"] * np.eye(size)  # (d, d)
+        alpha, size = self.alpha, fixed.shape[1]
+        shared = fixed.T @ fixed + self.l2 * np.eye(size)  # (d, d)
         solved, padded = np.zeros((liked.shape[0], size)), np.vstack([fixed, np.zeros(size)])
         for rows, columns, _ in rows_of_like_length(liked):
             own = padded[columns]  # (B, L, d): Q_l

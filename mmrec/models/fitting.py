@@ -54,7 +54,7 @@ def fitter(
     name: str, train: Interactions, features: Features | None = None, **settings: Any
 ) -> Callable[[int], Recommender]:
     """A function of a seed that gives the fitted model; a model without chance is the same for every seed."""
-    seeded = "seed" in model_class(name).parameters()
+    seeded = "seed" in model_class(name).declared
     return lambda seed: fit_model(name, train, features, **settings, **({"seed": seed} if seeded else {}))
 
 

@@ -3,9 +3,8 @@
 Chapter: ``notebooks/05-fusion.ipynb``. Source: sections 3.2.2 and 4.2 of the document, formulas (1), (4) and (5).
 """
 
-from collections.abc import Sequence
 from copy import copy
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -15,10 +14,13 @@ from sklearn.decomposition import PCA
 from mmrec.data.catalogue import LIKE_THRESHOLD, MODALITIES, Interactions
 from mmrec.errors import InputError
 from mmrec.features.table import Features
-from mmrec.models.base import Recommender
+from mmrec.layers.absent import METHODS
+from mmrec.models.abilities import HearsRatings, ScoresNewItems
+from mmrec.models.base import TrainedRecommender
 from mmrec.models.fusion_training import FusionBatches, FusionTrainer
 from mmrec.models.learning import train_on_batches
 from mmrec.models.preprocessing import Preprocessor
+from mmrec.models.settings import setting
 from mmrec.models.user_item_network import FORMS, UserItemNetwork
 from mmrec.seeding import set_seed
 
@@ -47,82 +49,76 @@ def principal_axes(table: np.ndarray, count: int, scale: bool) -> np.ndarray:
     return np.vstack([axes, fitted.mean_ @ axes]).astype(np.float32)
 
 
-class FusionRecommender(Recommender):
+class FusionRecommender(TrainedRecommender, ScoresNewItems, HearsRatings):
     """R = sigma(p_u . q_i + b_i) from fused items and from the users' ratings of them; see ``UserItemNetwork``.
 
-    Args:
-        fusion: one of ``FORMS``.
-        target: what ``scores`` predict: that an item is chosen and liked ("list", for ranked lists) or that it is
-            liked if it is rated ("like", for AUC and log loss). Both are trained at once; see ``aim``.
-        embedding_size: d, length of the vectors of items and users.
-        units: length of F_fusion.
-        hidden_units: length of the users' hidden layer.
-        epochs, batch_size, learning_rate: of the Adam optimiser; a batch has ``batch_size`` users. More than about two
-            thousand users get fewer epochs; see ``MOST_STEPS``.
-        averaging: share that the running mean of the weights keeps at each step (.99: a mean over about the last
-            hundred steps). The fitted model uses the mean; 0 takes the last weights. Polyak and Juditsky (1992),
-            Acceleration of stochastic approximation by averaging.
-        l2: weight of the squared norm of the weights.
-        dropout: share of the users' hidden layer that is dropped in training.
-        unrated_weight: weight of an item that the user has not rated; a liked item weighs 1.
-        auxiliary_weight: weight of the losses of the auxiliary outputs ("mimo").
-        modality_dropout: share of the items' modalities masked in training, so that the model can miss one in use.
-        identity_dropout: share of the items' embeddings masked in training, so that the model can score new items.
-        absent: what replaces an absent modality: "zero" with a mask, "mean", or a "learned" vector.
-        identity: give items embeddings; without them the model uses content alone.
-        scale: bring each modality to about unit length (see ``Preprocessor``); else take the features as they are.
-        components: number of principal components of text, picture and sound to use (see ``principal_axes``); 0 for
-            the features themselves.
-        seed: of initial weights, batches and masks.
+    Two targets are trained at once: that an item is chosen and liked ("list", for ranked lists), and that it is liked
+    if it is rated ("like", for AUC and log loss).
+
+    Reference for the running mean of the weights: Polyak and Juditsky (1992), Acceleration of stochastic approximation
+    by averaging.
     """
 
     name = "fusion"
     needs_features = True
-    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"components": ((100, 30, 20), (0, 0, 0)), "epochs": (80, 40)}
 
-    def __init__(
-        self,
-        fusion: str = "network",
-        target: str = "list",
-        embedding_size: int = 32,
-        units: int = 64,
-        hidden_units: int = 64,
-        epochs: int = 80,
-        batch_size: int = 128,
-        learning_rate: float = 3e-3,
-        averaging: float = 0.99,
-        l2: float = 2e-4,
-        dropout: float = 0.5,
-        unrated_weight: float = 0.1,
-        auxiliary_weight: float = 0.3,
-        modality_dropout: float = 0.2,
-        identity_dropout: float = 0.3,
-        absent: str = "zero",
-        identity: bool = True,
-        scale: bool = True,
-        components: Sequence[int] = (100, 30, 20),
-        seed: int = 0,
-    ) -> None:
-        settings = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
-        super().__init__(**settings)
-        if fusion not in FORMS:
-            raise InputError(f"fusion {fusion!r}: choose from {', '.join(FORMS)}")
-        if target not in TARGETS:
-            raise InputError(f"target {target!r}: choose from {', '.join(TARGETS)}")
+    fusion: str = setting("network", "how the modalities are fused", choices=FORMS)
+    target: str = setting(
+        "list", 'what scores say: "list", chosen and liked; "like", liked if rated; see ``aim``', choices=TARGETS
+    )
+    components: tuple[int, ...] = setting(
+        (100, 30, 20),
+        "principal components of text, picture and sound that are used (see ``principal_axes``); 0 for the features"
+        " themselves",
+        low=0,
+        count=3,
+        search=((0, 0, 0),),
+    )
+    epochs: int = setting(
+        80, "passes over the users; more than about two thousand get fewer (``MOST_STEPS``)", low=1, search=(40,)
+    )
+    batch_size, learning_rate = 128, 3e-3
+    embedding_size: int = setting(32, "d, length of the vectors of items and users", low=1)
+    units: int = setting(64, "length of F_fusion; 0 for a form that has none", low=0)
+    hidden_units: int = setting(64, "length of the users' hidden layer", low=1)
+    averaging: float = setting(
+        0.99,
+        "share that the running mean of the weights keeps at each step (.99: a mean over about the last hundred steps)."
+        " The fitted model uses the mean; 0 takes the last weights",
+        low=0,
+        below=1,
+    )
+    l2: float = setting(2e-4, "weight of the squared norm of the weights", low=0)
+    dropout: float = setting(0.5, "share of the users' hidden layer that is dropped in training", low=0, below=1)
+    unrated_weight: float = setting(0.1, "weight of an item that the user has not rated; a liked item weighs 1", low=0)
+    auxiliary_weight: float = setting(0.3, 'weight of the losses of the auxiliary outputs ("mimo")', low=0)
+    modality_dropout: float = setting(
+        0.2, "share of the items' modalities masked in training, so that the model can miss one in use", low=0, high=1
+    )
+    identity_dropout: float = setting(
+        0.3, "share of the items' embeddings masked in training, so that the model can score new items", low=0, high=1
+    )
+    absent: str = setting(
+        "zero", 'what replaces an absent modality: "zero" with a mask, "mean", or a "learned" vector', choices=METHODS
+    )
+    identity: bool = setting(True, "give items embeddings; without them the model uses content alone")
+    scale: bool = setting(
+        True, "bring each modality to about unit length (``Preprocessor``); else take the features as they are"
+    )
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
         assert features is not None
-        options, implicit = self.settings, train.is_implicit()
+        implicit = train.is_implicit()
         if not implicit and train.rating.min() <= 0:
             raise InputError(f"{self.name} takes a rating of 0 for none: give ratings above 0, of 1 to 5 say")
-        set_seed(options["seed"])
+        set_seed(self.seed)
         self.preprocessor = Preprocessor.fit(features, train)
         self.axes: dict[str, np.ndarray] = {}
         tables, present = self._content(features)
         self.known = train.known_items()  # (I,)
         for name, table in tables.items():
-            if count := options["components"][MODALITIES.index(name)]:
-                self.axes[name] = principal_axes(table[self.known & features.mask(name)], count, options["scale"])
+            if count := self.components[MODALITIES.index(name)]:
+                self.axes[name] = principal_axes(table[self.known & features.mask(name)], count, self.scale)
         tables, present = self._inputs(features)
         self.history = train
         spread = float(train.rating.std())
@@ -141,29 +137,29 @@ class FusionRecommender(Recommender):
             self.known,
             self.levels,
             liking=0.0 if implicit else 1.0,
-            unrated_weight=options["unrated_weight"],
-            auxiliary_weight=options["auxiliary_weight"],
-            modality_dropout=options["modality_dropout"],
-            identity_dropout=options["identity_dropout"],
-            seed=options["seed"],
+            unrated_weight=self.unrated_weight,
+            auxiliary_weight=self.auxiliary_weight,
+            modality_dropout=self.modality_dropout,
+            identity_dropout=self.identity_dropout,
+            seed=self.seed,
         )
-        averaging = {"use_ema": True, "ema_momentum": options["averaging"]} if options["averaging"] else {}
-        trainer.compile(optimizer=keras.optimizers.Adam(options["learning_rate"], **averaging), jit_compile=False)
+        averaging = {"use_ema": True, "ema_momentum": self.averaging} if self.averaging else {}
+        trainer.compile(optimizer=keras.optimizers.Adam(self.learning_rate, **averaging), jit_compile=False)
         batches = self._batches(
             train,
             features,
             like=0.5 if implicit else LIKE_THRESHOLD,
-            batch_size=options["batch_size"],
-            rng=np.random.default_rng(options["seed"]),
+            batch_size=self.batch_size,
+            rng=np.random.default_rng(self.seed),
         )
-        epochs = min(options["epochs"], -(-MOST_STEPS // len(batches)))
+        epochs = min(self.epochs, -(-MOST_STEPS // len(batches)))
         train_on_batches(trainer, batches, epochs=epochs)
         self._read(features)
 
     def aim(self, target: str) -> Self:
         """The same fitted model with other ``scores``: "like" or "list"."""
         other = copy(self)
-        other.settings = {**self.settings, "target": target}
+        other.target = target
         return other
 
     def use(self, features: Features) -> Self:
@@ -172,11 +168,12 @@ class FusionRecommender(Recommender):
         other._read(features)
         return other
 
-    def hear(self, ratings: Interactions, features: Features) -> Self:
+    def hear(self, ratings: Interactions, features: Features | None = None) -> Self:
         """The same fitted model, with user vectors computed from other ratings, such as newer ones; no weight changes.
 
         The lists leave out the items of these ratings.
         """
+        assert features is not None
         other = copy(self)
         other.history, other._train, other._seen = ratings, ratings, ratings.matrix()
         other._read(features)
@@ -192,7 +189,7 @@ class FusionRecommender(Recommender):
 
     def _content(self, features: Features) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Tables (I, d_m) and mask (I, m) of the modalities that the model was fitted on, in the canonical order."""
-        made = self.preprocessor.tables(features, self.settings["scale"])
+        made = self.preprocessor.tables(features, self.scale)
         tables = {name: made[name] for name in MODALITIES if name in made}  # each (I, d_m)
         for name, axes in self.axes.items():
             tables[name] = (tables[name] @ axes[:-1] - axes[-1]) * features.mask(name)[:, None]  # (I, k)
@@ -241,19 +238,14 @@ class FusionRecommender(Recommender):
         return self._rate(users, self.items, self.bias)
 
     def new_item_scores(self, users: np.ndarray, features: Features) -> np.ndarray:
-        """(B, n) float32: the same for items that are not in the catalogue, from their features alone.
-
-        Args:
-            users: (B,) user indices.
-            features: of the n new items, made by the encoders that the model was trained with.
-        """
+        """(B, n) float32: the same for items that are not in the catalogue, from their features alone."""
         tables, present = self._inputs(features)
         index, known = np.zeros(len(present), np.int32), np.zeros((len(present), 1), np.float32)  # no embedding
         _, q, b, _ = self.network.items(tables, present, index, known)
         return self._rate(users, np.asarray(q), np.asarray(b))
 
     def _rate(self, users: np.ndarray, items: np.ndarray, bias: np.ndarray) -> np.ndarray:
-        head = TARGETS.index(self.settings["target"]) if len(self.levels) else 1  # no head for liking without levels
+        head = TARGETS.index(self.target) if len(self.levels) else 1  # no head for liking without levels
         logits = self.people[head][np.asarray(users, np.int64)] @ items.T + bias[:, head]  # (B, n)
         if head == 0:
             level = min(int(np.searchsorted(self.levels, LIKE_THRESHOLD)), len(self.levels) - 1)

@@ -6,14 +6,13 @@ References:
     IEEE Transactions on Signal Processing 64 (the filter that smoothing by a Laplacian amounts to).
 """
 
-from typing import Any, ClassVar
-
 import numpy as np
 from scipy.sparse import diags
 
 from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
-from mmrec.models.item_to_item import ItemToItem, gram_matrix, inverse
+from mmrec.models.item_to_item import DISLIKE, RECENCY, ItemToItem, gram_matrix, inverse
+from mmrec.models.settings import setting
 from mmrec.models.similarity import content_similarity
 
 
@@ -22,24 +21,22 @@ class GraphFilter(ItemToItem):
 
     The graph is $S = \tilde X'\tilde X$ with $\tilde X = D_U^{-1/2} X D_I^{-1/2}$, so that its eigenvalues lie in
     [0, 1]; the filter $w / (w + l2)$ keeps the smooth ones: $B = D_I^{-a} S (S + l2\,I)^{-1} D_I^{a}$.
-
-    Args:
-        l2: where the filter cuts: a component with eigenvalue l2 is halved.
-        popularity: a, in [0, 0.5]: how much of the items' popularity is given back to the scores.
-        dislike, recency: see ``ItemToItem``.
     """
 
     name = "graph-filter"
-    grid: ClassVar[dict[str, tuple[Any, ...]]] = {
-        "l2": (0.2, 0.1, 0.05, 0.4),
-        "recency": (20.0, 0.0, 60.0),
-        "popularity": (0.25, 0.0, 0.5),
-        "dislike": (0.5, 0.0),
-    }
-    open_ended: ClassVar[tuple[str, ...]] = ("l2",)
 
-    def __init__(self, l2: float = 0.2, popularity: float = 0.25, dislike: float = 0.5, recency: float = 20.0) -> None:
-        super().__init__(l2=l2, popularity=popularity, dislike=dislike, recency=recency)
+    l2: float = setting(
+        0.2,
+        "where the filter cuts: a component with eigenvalue l2 is halved",
+        above=0,
+        search=(0.1, 0.05, 0.4),
+        open_ended=True,
+    )
+    recency: float = RECENCY
+    popularity: float = setting(
+        0.25, "a: how much of the items' popularity is given back to the scores", low=0, high=0.5, search=(0.0, 0.5)
+    )
+    dislike: float = setting(0.5, DISLIKE, low=0, search=(0.0,))
 
     def _item_weights(self, train: Interactions, features: Features | None) -> np.ndarray:
         return self._filter(self._graph(train, features))
@@ -52,12 +49,12 @@ class GraphFilter(ItemToItem):
 
     def _filter(self, graph: np.ndarray) -> np.ndarray:
         """B: with P = (S + l2 I)^-1, the filter S P is I - l2 P."""
-        l2, size = self.settings["l2"], len(graph)
+        l2, size = self.l2, len(graph)
         graph[np.diag_indices(size)] += l2
         smooth = inverse(graph)
         smooth *= -l2
         smooth[np.diag_indices(size)] += 1
-        scale = np.maximum(np.asarray(self.chosen.sum(axis=0)).ravel(), 1) ** self.settings["popularity"]  # (I,)
+        scale = np.maximum(np.asarray(self.chosen.sum(axis=0)).ravel(), 1) ** self.popularity  # (I,)
         return smooth / scale[:, None] * scale
 
 
@@ -65,34 +62,19 @@ class FeatureGraphFilter(GraphFilter):
     """A graph filter whose graph also joins items that are alike in content: S + content K.
 
     K (I, I) is the items' similarity in content, scaled to the mean of S on the diagonal.
-
-    Args:
-        l2: where the filter cuts.
-        popularity: how much of the items' popularity is given back to the scores.
-        content: how much the similarity in content weighs beside the likes.
-        dislike, recency: see ``ItemToItem``.
     """
 
     name = "graph-filter-features"
     needs_features = True
-    grid: ClassVar[dict[str, tuple[Any, ...]]] = {**GraphFilter.grid, "content": (0.5, 0.2, 1.0)}
-    open_ended = ("l2", "content")
 
-    def __init__(
-        self,
-        l2: float = 0.2,
-        popularity: float = 0.25,
-        content: float = 0.5,
-        dislike: float = 0.5,
-        recency: float = 20.0,
-    ) -> None:
-        super().__init__(l2, popularity, dislike, recency)
-        self.settings["content"] = content
+    content: float = setting(
+        0.5, "weight of the similarity in content beside the likes", low=0, search=(0.2, 1.0), open_ended=True
+    )
 
     def _graph(self, train: Interactions, features: Features | None) -> np.ndarray:
         assert features is not None
         graph = super()._graph(train, features)
         likeness = content_similarity(features, train)  # (I, I)
         level = np.diag(graph).mean() / max(float(np.diag(likeness).mean()), 1e-12)
-        graph += self.settings["content"] * level * likeness
+        graph += self.content * level * likeness
         return graph

@@ -7,7 +7,7 @@ softmax loss for item recommendation, ACM Transactions on Information Systems.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,9 +16,11 @@ from scipy.sparse import csr_matrix, vstack
 
 from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
+from mmrec.models.abilities import FoldsInUsers
 from mmrec.models.dot_product import ContentDotProduct
 from mmrec.models.graphs import Spread, normalised, resemblance
 from mmrec.models.learning import BatchLossModel, normal, rows_of, unit
+from mmrec.models.settings import setting
 from mmrec.seeding import set_seed
 
 
@@ -155,7 +157,7 @@ class Blocks(keras.utils.PyDataset):
         return {"user": user.astype(np.int32), "item": item.astype(np.int32)}, liked
 
 
-class GraphRecommender(ContentDotProduct):
+class GraphRecommender(ContentDotProduct, FoldsInUsers):
     """Score of the graph network; see ``GraphNetwork``.
 
     The loss is a softmax over items with cosines (Wu et al.), not the pairwise one of He et al.: each step asks for all
@@ -163,68 +165,40 @@ class GraphRecommender(ContentDotProduct):
 
     A user without a training like is the average user; an item that nobody rated is what its content and the items that
     resemble it say.
-
-    Args:
-        embedding_size: d.
-        layers: how many steps away likes reach.
-        neighbours: that an item has in each modality.
-        content: weight of what the neighbours are beside what the item is.
-        steps: of the Adam optimiser, each with one propagation over the whole graph.
-        batch_size, candidates: most people and items of a step.
-        learning_rate: of the optimiser.
-        temperature: what cosines are divided by.
-        dropout: share of people's vectors that is dropped in training.
-        identity_dropout: share of the items' own vectors that is left out in a step.
-        components: most columns that a modality keeps; see ``Reduction``.
-        seed: of initial vectors, blocks and what is dropped.
     """
 
     name = "graph-network"
     learned = ("projection", "known_content", "known_items", "heard")
-    grid: ClassVar[dict[str, tuple[Any, ...]]] = {
-        "temperature": (0.2, 0.3),
-        "dropout": (0.0, 0.5),
-        "content": (0.5, 1.0, 0.0),
-        "layers": (3, 2),
-    }
-    open_ended = ("temperature",)
 
-    def __init__(
-        self,
-        embedding_size: int = 128,
-        layers: int = 3,
-        neighbours: int = 10,
-        content: float = 0.5,
-        steps: int = 50,
-        batch_size: int = 2048,
-        candidates: int = 4096,
-        learning_rate: float = 0.02,
-        temperature: float = 0.2,
-        dropout: float = 0.0,
-        identity_dropout: float = 0.3,
-        components: int = 128,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(**{key: value for key, value in locals().items() if key not in ("self", "__class__")})
+    embedding_size, batch_size, learning_rate = 128, 2048, 0.02
+    temperature: float = setting(0.2, "what cosines are divided by", above=0, search=(0.3,), open_ended=True)
+    dropout: float = setting(
+        0.0, "share of people's vectors that is dropped in training", low=0, below=1, search=(0.5,)
+    )
+    content: float = setting(0.5, "weight of what the neighbours are beside what the item is", low=0, search=(1.0, 0.0))
+    layers: int = setting(3, "how many steps away likes reach", low=1, search=(2,))
+    neighbours: int = setting(10, "items that each item resembles most in each modality, joined to it", low=1)
+    steps: int = setting(50, "of the optimiser, each with one propagation over the whole graph", low=1)
+    candidates: int = setting(4096, "most items of a step; ``batch_size`` is the most people", low=1)
+    identity_dropout: float = setting(0.3, "share of the items' own vectors left out in a step", low=0, high=1)
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
         z = self._reduce(features, train)  # (I, F)
-        options = self.settings
-        set_seed(options["seed"])
+        set_seed(self.seed)
         liked = train.likes().matrix().tocsr()  # (U, I)
         known = train.known_items()  # (I,)
         parts = self.reduction.parts(z)
         alike = self._graph(parts, known)
         named = ("embedding_size", "layers", "content", "temperature", "dropout", "identity_dropout", "seed")
-        network = GraphNetwork(liked, alike, z, known, **{name: options[name] for name in named})
-        sizes = {name: options[name] for name in ("steps", "batch_size", "candidates")}
-        blocks = Blocks(liked, known, rng=np.random.default_rng(options["seed"]), **sizes)
-        network.train_with_adam(blocks, epochs=1, learning_rate=options["learning_rate"])
+        network = GraphNetwork(liked, alike, z, known, **{name: self.settings[name] for name in named})
+        sizes = {name: self.settings[name] for name in ("steps", "batch_size", "candidates")}
+        blocks = Blocks(liked, known, rng=np.random.default_rng(self.seed), **sizes)
+        network.train_with_adam(blocks, epochs=1, learning_rate=self.learning_rate)
         self._keep(network, z, train)
 
     def _graph(self, parts: Mapping[str, np.ndarray], known: np.ndarray) -> csr_matrix:
         """S (I, I): whom each item resembles, among those with a training row."""
-        place, others, count = np.flatnonzero(known), np.flatnonzero(~known), self.settings["neighbours"]
+        place, others, count = np.flatnonzero(known), np.flatnonzero(~known), self.neighbours
         among = {name: part[place] for name, part in parts.items()}
         beside = {name: part[others] for name, part in parts.items()}
         cells = vstack([resemblance(among, among, count, own=True), resemblance(beside, among, count)]).tocoo()
@@ -249,12 +223,12 @@ class GraphRecommender(ContentDotProduct):
 
         Such a person has no vector of their own, E = 0, and is what the liked items say.
         """
-        p = ops.convert_to_numpy(unit(liked @ self.heard)) / self.settings["temperature"]  # (B, d)
+        p = ops.convert_to_numpy(unit(liked @ self.heard)) / self.temperature  # (B, d)
         return (p @ self.items.T + self.bias).astype(np.float32)
 
     def _new_items(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         asked, known = self.reduction.parts(z), self.reduction.parts(self.known_content)
-        alike = resemblance(asked, known, self.settings["neighbours"])  # (n, K)
-        own = z @ self.projection / (1 + self.settings["layers"])  # (n, d): no like adds to the mean over the layers
-        q = ops.convert_to_numpy(unit(own + self.settings["content"] * (alike @ self.known_items)))  # (n, d)
+        alike = resemblance(asked, known, self.neighbours)  # (n, K)
+        own = z @ self.projection / (1 + self.layers)  # (n, d): no like adds to the mean over the layers
+        q = ops.convert_to_numpy(unit(own + self.content * (alike @ self.known_items)))  # (n, d)
         return q.astype(np.float32), np.full(len(z), self.new_bias, np.float32)

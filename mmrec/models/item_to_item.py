@@ -11,17 +11,28 @@ from scipy.sparse import csr_matrix
 from mmrec.data.catalogue import LIKE_THRESHOLD, Interactions
 from mmrec.errors import InputError
 from mmrec.features.table import Features
+from mmrec.models.abilities import FoldsInUsers, HearsRatings
 from mmrec.models.base import Recommender
+from mmrec.models.settings import setting
+
+RECENCY = setting(
+    20.0,
+    "when X is scored, a row counts half that has this many later ones of its person; 0 counts all alike, as do data"
+    " without time. What is learned from counts all alike in any case",
+    low=0,
+    search=(0.0, 60.0),
+)
+DISLIKE = "what an item weighs that was rated below a like; it was chosen, after all. 0 leaves it out"
 
 
-class ItemToItem(Recommender):
+class ItemToItem(Recommender, FoldsInUsers, HearsRatings):
     """Scores X B: X (U, I) holds what people liked in training, B (I, I) what a like says about another item.
 
-    Subclasses may have two settings, which say what stands in X besides ones for likes:
-        dislike: what an item weighs that was rated below a like; it was chosen, after all. 0 leaves it out.
-        recency: when X is scored, a row counts half that has this many later ones of its person; 0 counts all alike,
-            as do data without time. What is learned from counts all alike in any case.
+    Subclasses may declare ``recency`` and ``dislike`` as settings, which say what stands in X besides ones for likes.
     """
+
+    recency = 0.0
+    dislike = 0.0
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
         self._read(train)
@@ -30,13 +41,12 @@ class ItemToItem(Recommender):
 
     def _read(self, ratings: Interactions) -> None:
         """X (U, I), as it is learned from and as it is scored."""
-        rows = ratings if self.settings.get("dislike") and not ratings.is_implicit() else ratings.likes()
+        rows = ratings if self.dislike and not ratings.is_implicit() else ratings.likes()
         liked = np.ones(len(rows), bool) if ratings.is_implicit() else rows.rating >= LIKE_THRESHOLD
-        weight = np.where(liked, 1.0, self.settings.get("dislike", 0.0))  # (N,)
+        weight = np.where(liked, 1.0, self.dislike)  # (N,)
         shape, at = (ratings.users, ratings.items), (rows.user, rows.item)
         self.chosen = csr_matrix((weight, at), shape)  # (U, I)
-        half = self.settings.get("recency", 0.0)
-        fading = 2.0 ** (-later_rows(rows) / half) if half and ratings.has_time() else 1.0
+        fading = 2.0 ** (-later_rows(rows) / self.recency) if self.recency and ratings.has_time() else 1.0
         self.profiles = csr_matrix(((weight * fading).astype(np.float32), at), shape)  # (U, I)
 
     def hear(self, ratings: Interactions, features: Features | None = None) -> Self:
@@ -58,14 +68,7 @@ class ItemToItem(Recommender):
         return self.fold_in(self.profiles[users])
 
     def fold_in(self, liked: csr_matrix) -> np.ndarray:
-        """Scores for people who were not there in training.
-
-        Args:
-            liked: (B, I) sparse, what each of them likes.
-
-        Returns:
-            (B, I) float32.
-        """
+        """Scores for people who were not there in training."""
         return np.asarray(liked @ self.weights, np.float32)
 
     def state(self) -> dict[str, np.ndarray]:

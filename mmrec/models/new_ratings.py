@@ -3,6 +3,7 @@
 from mmrec.data.catalogue import Interactions
 from mmrec.errors import InputError
 from mmrec.features.table import Features
+from mmrec.models.abilities import HearsRatings
 from mmrec.models.base import Recommender
 
 
@@ -10,13 +11,13 @@ def hear(model: Recommender, rows: Interactions, features: Features | None = Non
     """The same fitted model, people read off ``rows``; what they have rated in them is left out of their lists.
 
     Args:
-        model: fitted, and with a method ``hear``: an item-to-item model or ``fusion``.
+        model: fitted, one that ``HearsRatings``.
         rows: all ratings by now; people may be new.
         features: as for fitting.
 
     Raises:
         InputError: the model has learned people by fitting them.
     """
-    if not hasattr(model, "hear"):
+    if not isinstance(model, HearsRatings):
         raise InputError(f"{model.name} cannot take in ratings without being fitted: fit it anew")
     return model.hear(rows, features)

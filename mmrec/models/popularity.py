@@ -1,12 +1,11 @@
 """Everybody gets what most people liked, ever or lately: the baselines that every table needs."""
 
-from typing import Any, ClassVar
-
 import numpy as np
 
 from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
 from mmrec.models.base import Recommender
+from mmrec.models.settings import setting
 
 
 class Popularity(Recommender):
@@ -31,21 +30,15 @@ class Popularity(Recommender):
 
 
 class RecentPopularity(Popularity):
-    """r_ui = sum over the training likes of item i of 2^-(age / half_life), age counted from the last training row.
-
-    Args:
-        half_life: in days.
-    """
+    """r_ui = sum over the training likes of item i of 2^-(age / half_life), age counted from the last training row."""
 
     name = "popularity-recent"
     needs_time = True
-    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"half_life": (30.0, 7.0, 120.0)}
 
-    def __init__(self, half_life: float = 30.0) -> None:
-        super().__init__(half_life=half_life)
+    half_life: float = setting(30.0, "in days", above=0, search=(7.0, 120.0))
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
         likes = train.likes()
         age = (train.timestamp.max() - likes.timestamp) / 86400  # (n,) days
-        weight = 2.0 ** (-age / self.settings["half_life"])
+        weight = 2.0 ** (-age / self.half_life)
         self.likes = np.bincount(likes.item, weight, minlength=train.items).astype(np.float32)  # (I,)

@@ -16,15 +16,17 @@ from scipy.sparse import csr_matrix
 
 from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
+from mmrec.models.abilities import FoldsInUsers, ScoresNewItems
 from mmrec.models.base import Recommender
 from mmrec.models.content_vectors import ContentVectors
 from mmrec.models.logit import conditional_logit
 from mmrec.models.ridge import PENALTIES, Ridge
+from mmrec.models.settings import setting
 
-LEARNED = ("known", "root", "total", "mean", "intercept", "weights", "alpha", "map", "popularity", "alike")
+LEARNED = ("known", "root", "total", "mean", "intercept", "weights", "map", "popularity", "alike")
 
 
-class PopularityAndTaste(Recommender):
+class PopularityAndTaste(Recommender, FoldsInUsers, ScoresNewItems):
     r"""r_ui = a_i + alpha t_ui: predicted log popularity plus predicted taste, whose mean over the users is 0.
 
     With L (U, I) the training likes, n_u and n_i its sums and N its total, R_ui = (L_ui - n_u n_i / N) / sqrt(n_u n_i)
@@ -38,17 +40,17 @@ class PopularityAndTaste(Recommender):
     exp(beta a_i + gamma t_ui) normalised over the items with training rows, every user with equal weight. There alpha
     is gamma / beta, and each item is predicted as if it were new: from the other items, and from profiles that do not
     contain it.
-
-    Args:
-        alpha: weight of taste; chosen as said where None. With 0 every user gets the list of ``content-popularity``
-            on new items.
     """
 
     name = "popularity-and-taste"
     needs_features = True
 
-    def __init__(self, alpha: float | None = None) -> None:
-        super().__init__(alpha=alpha)
+    alpha: float | None = setting(
+        None,
+        "weight of taste; chosen as said where null. With 0 every user gets the list of ``content-popularity`` (with"
+        " weighted modalities)",
+        low=0,
+    )
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
         assert features is not None
@@ -70,7 +72,7 @@ class PopularityAndTaste(Recommender):
         popularity = ridge.left_out(observed - self.intercept, l2)  # (n,)
         self.weights = ridge.weights(x[self.known], observed - self.intercept, l2)  # (F,)
         chosen, l2 = self._choose(ridge, popularity, profiles, alike)
-        self.alpha = chosen if self.settings["alpha"] is None else float(self.settings["alpha"])
+        self.weight = chosen if self.alpha is None else self.alpha
         self.map = ridge.weights(x[self.known], alike, l2)  # (F, n): M
         self.popularity, self.alike = self._predict(x)  # (I,), (I, n)
         self.popularity[self.known], self.alike[self.known] = observed, alike
@@ -103,7 +105,7 @@ class PopularityAndTaste(Recommender):
         return (x @ self.weights + self.intercept).astype(np.float32), x @ self.map
 
     def _rate(self, liked: csr_matrix, popularity: np.ndarray, alike: np.ndarray) -> np.ndarray:
-        return (popularity + self.alpha * (self._profiles(liked) @ alike.T)).astype(np.float32)
+        return (popularity + self.weight * (self._profiles(liked) @ alike.T)).astype(np.float32)
 
     def scores(self, users: np.ndarray) -> np.ndarray:
         """(B, I) float32: a_i + alpha t_ui."""
@@ -114,17 +116,12 @@ class PopularityAndTaste(Recommender):
         return self._rate(liked.tocsr()[:, self.known], self.popularity, self.alike)
 
     def new_item_scores(self, users: np.ndarray, features: Features) -> np.ndarray:
-        """(B, m) float32: scores of items that are not in the catalogue, from their features alone.
-
-        Args:
-            users: (B,) user indices.
-            features: of the m new items, made by the encoders that the model was trained with.
-        """
+        """(B, m) float32: scores of items that are not in the catalogue, from their features alone."""
         return self._rate(self.liked[np.asarray(users, np.int64)], *self._predict(self.vectors(features)))
 
     def state(self) -> dict[str, np.ndarray]:
         """What scoring needs, of new items too."""
-        named = {name: np.asarray(getattr(self, name)) for name in LEARNED}
+        named = {name: np.asarray(getattr(self, name)) for name in LEARNED} | {"alpha": np.asarray(self.weight)}
         named |= self.vectors.state()
         return named | {"liked": np.array(self.liked.nonzero()), "users": np.array(self.liked.shape[0])}
 
@@ -132,6 +129,7 @@ class PopularityAndTaste(Recommender):
         """Take it back; scores are the same to the bit."""
         for name in LEARNED:
             setattr(self, name, state[name] if state[name].ndim else float(state[name]))
+        self.weight = float(state["alpha"])
         self.vectors = ContentVectors.restore(state)
         ones, shape = np.ones(state["liked"].shape[1], np.float32), (int(state["users"]), len(self.known))
         self.liked = csr_matrix((ones, tuple(state["liked"])), shape)

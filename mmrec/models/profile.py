@@ -12,8 +12,10 @@ from scipy.sparse import csr_matrix
 from mmrec.data.catalogue import MODALITIES, Interactions
 from mmrec.errors import InputError
 from mmrec.features.table import Features
-from mmrec.models.base import Recommender
+from mmrec.models.abilities import FoldsInUsers, ReadsDescriptions, ScoresNewItems
+from mmrec.models.base import TrainedRecommender
 from mmrec.models.preprocessing import Preprocessor
+from mmrec.models.settings import setting
 from mmrec.text import weights
 
 WEIGHTINGS = ("uniform", "recency", "rating", "learned")
@@ -21,48 +23,37 @@ _TEXTS = 16  # liked items that a profile is pooled from while weights are learn
 _SHARPNESS = 10.0  # cosines are at most 1: too little for a softmax over a batch
 
 
-class ContentProfile(Recommender):
+class ContentProfile(TrainedRecommender, FoldsInUsers, ScoresNewItems, ReadsDescriptions):
     """Cosine of the user's weighted profile with the item's features, from one modality.
 
     An item without the modality, and a person without a liked item that has it, score 0 throughout.
-
-    Args:
-        modality: "text", "image" or "audio".
-        weighting: w_i of formula (1): "uniform", "recency" (halves with every ``half_life``), "rating" (over all rated
-            items, the rating minus the person's mean: what was disliked pushes away) or "learned" (softmax of
-            f(d_i) . v, by the layer ``BagOfWords``, with v trained to tell what else the person liked).
-        scaled: scale features as for the networks (``Preprocessor``: words by their inverse document frequency, other
-            columns to mean 0 and deviation 1); else take them as they are. Each item has unit length in both cases.
-        half_life: in days.
-        epochs, batch_size, learning_rate, seed: of learning v.
     """
 
     name = "content"
     needs_features = True
 
-    def __init__(
-        self,
-        modality: str = "text",
-        weighting: str = "uniform",
-        scaled: bool = True,
-        half_life: float = 180.0,
-        epochs: int = 4,
-        batch_size: int = 256,
-        learning_rate: float = 0.02,
-        seed: int = 0,
-    ) -> None:
-        if modality not in MODALITIES:
-            raise InputError(f"modality {modality!r}: choose from {', '.join(MODALITIES)}")
-        if weighting not in WEIGHTINGS:
-            raise InputError(f"weighting {weighting!r}: choose from {', '.join(WEIGHTINGS)}")
-        settings = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
-        super().__init__(**settings)
+    modality: str = setting("text", "what the model reads", choices=MODALITIES)
+    weighting: str = setting(
+        "uniform",
+        'w_i of formula (1): "recency" (halves with every ``half_life``), "rating" (over all rated items, the rating'
+        ' minus the person\'s mean: what was disliked pushes away) or "learned" (softmax of f(d_i) . v, by the layer'
+        " ``BagOfWords``, with v trained to tell what else the person liked)",
+        choices=WEIGHTINGS,
+    )
+    scaled: bool = setting(
+        True,
+        "scale features as for the networks (``Preprocessor``: words by their inverse document frequency, other columns"
+        " to mean 0 and deviation 1); else take them as they are. Each item has unit length in both cases",
+    )
+    half_life: float = setting(180.0, "in days", above=0)
+    epochs: int = setting(4, "of learning v, as are batch size, learning rate and seed", low=1)
+    batch_size, learning_rate = 256, 0.02
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
-        modality = self.settings["modality"]
+        modality = self.modality
         if features is None or modality not in features.modalities:
             raise InputError(f"{self.name} needs {modality} features: run 'mmrec features' first, or choose another")
-        self.preprocessor = Preprocessor.fit(features.only(modality), train) if self.settings["scaled"] else None
+        self.preprocessor = Preprocessor.fit(features.only(modality), train) if self.scaled else None
         self.items = self.vectors(features)  # (I, d)
         self.attention: np.ndarray | None = None
         self.profiles = _unit(self._weights(train) @ self.items)  # (U, d)
@@ -73,7 +64,7 @@ class ContentProfile(Recommender):
         Args:
             features: of n items, made by the encoders that the model was trained with.
         """
-        modality = self.settings["modality"]
+        modality = self.modality
         if self.preprocessor is not None:
             return _unit(self.preprocessor.tables(features.only(modality))[modality])  # (n, d)
         if modality not in features.blocks:
@@ -82,7 +73,7 @@ class ContentProfile(Recommender):
 
     def _weights(self, train: Interactions) -> csr_matrix:
         """(U, I): w_i of each person's items."""
-        kind = self.settings["weighting"]
+        kind = self.weighting
         rows = train if kind == "rating" and not train.is_implicit() else train.likes()
         rows = rows.take(self.items[rows.item].any(axis=1))  # the others have nothing to pool
         value = np.ones(len(rows), np.float32)  # (n,)
@@ -93,7 +84,7 @@ class ContentProfile(Recommender):
             if self.attention is not None:
                 value[part] = self.attention[rows.item[part]] / self.attention[rows.item[part]].sum()
             elif kind == "recency":
-                half_life = self.settings["half_life"] * 86400
+                half_life = self.half_life * 86400
                 value[part] = weights(kind, timestamps=rows.timestamp[part], half_life=half_life)
             elif kind == "rating" and not train.is_implicit():
                 value[part] = weights(kind, ratings=rows.rating[part])
@@ -124,20 +115,11 @@ class ContentProfile(Recommender):
         return self.pooled(liked) @ self.items.T
 
     def described_scores(self, features: Features) -> np.ndarray:
-        """(n, I) float32: scores for people who say what they like: a text (picture, sound) stands for the profile.
-
-        Args:
-            features: of the n descriptions, made by the encoders that the model was trained with.
-        """
+        """(n, I) float32: scores for people who say what they like: a text (picture, sound) stands for the profile."""
         return self.vectors(features) @ self.items.T
 
     def new_item_scores(self, users: np.ndarray, features: Features) -> np.ndarray:
-        """(B, n) float32: cosines with items that are not in the catalogue.
-
-        Args:
-            users: (B,) user indices.
-            features: of the n new items, made by the encoders that the model was trained with.
-        """
+        """(B, n) float32: cosines with items that are not in the catalogue."""
         return self.profiles[np.asarray(users, np.int64)] @ self.vectors(features).T
 
     def state(self) -> dict[str, np.ndarray]:

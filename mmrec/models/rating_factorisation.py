@@ -3,8 +3,6 @@
 Reference: Koren, Bell and Volinsky (2009), Matrix factorization techniques for recommender systems, IEEE Computer 42.
 """
 
-from typing import Any, ClassVar
-
 import numpy as np
 from scipy.sparse import csr_matrix
 
@@ -12,6 +10,7 @@ from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
 from mmrec.models.base import Recommender
 from mmrec.models.factorisation import rows_of_like_length
+from mmrec.models.settings import seed_of, setting
 
 
 class RatingFactorisation(Recommender):
@@ -19,29 +18,24 @@ class RatingFactorisation(Recommender):
 
     The penalty l2 (|p_u|^2 + |q_i|^2 + b_u^2 + b_i^2) counts once for each rating. It foretells the stars of a film
     that somebody chose to see, which is another question than what they will choose: see notebooks/14-models.ipynb.
-
-    Args:
-        embedding_size: d.
-        l2: weight of the penalty.
-        epochs: alternations.
-        seed: of the initial factors.
     """
 
     name = "mf-ratings"
     needs_ratings = True
-    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"l2": (0.1, 0.05, 0.2), "embedding_size": (8, 16)}
 
-    def __init__(self, embedding_size: int = 8, l2: float = 0.1, epochs: int = 10, seed: int = 0) -> None:
-        super().__init__(embedding_size=embedding_size, l2=l2, epochs=epochs, seed=seed)
+    l2: float = setting(0.1, "weight of the penalty", low=0, search=(0.05, 0.2))
+    embedding_size: int = setting(8, "d", low=1, search=(16,))
+    epochs: int = setting(10, "alternations", low=1)
+    seed: int = seed_of("the initial factors")
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
-        size, rng = self.settings["embedding_size"], np.random.default_rng(self.settings["seed"])
+        size, rng = self.embedding_size, np.random.default_rng(self.seed)
         self.mean = np.array(train.rating.mean(), float)
         at = (train.user, train.item)
         given = csr_matrix((train.rating - self.mean, at), (train.users, train.items))  # (U, I) about the mean
         by_item = given.T.tocsr()
         self.items, self.item_bias = rng.normal(0, 0.1, (train.items, size)), np.zeros(train.items)
-        for _ in range(self.settings["epochs"]):
+        for _ in range(self.epochs):
             self.users, self.user_bias = self._solve(given, self.items, self.item_bias)
             self.items, self.item_bias = self._solve(by_item, self.users, self.user_bias)
 
@@ -54,7 +48,7 @@ class RatingFactorisation(Recommender):
         for rows, columns, values in rows_of_like_length(given):
             own, target = inputs[columns], (values - known[columns])[..., None]  # (B, L, d + 1), (B, L, 1)
             count = (columns < len(fixed)).sum(axis=1)[:, None, None]  # (B, 1, 1)
-            left = own.transpose(0, 2, 1) @ own + self.settings["l2"] * count * np.eye(size + 1)  # (B, d + 1, d + 1)
+            left = own.transpose(0, 2, 1) @ own + self.l2 * count * np.eye(size + 1)  # (B, d + 1, d + 1)
             solved[rows] = np.linalg.solve(left, own.transpose(0, 2, 1) @ target)[..., 0]
         return solved[:, :size], solved[:, size]
 

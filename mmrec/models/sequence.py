@@ -19,6 +19,7 @@ from mmrec.features.table import Features
 from mmrec.models.dot_product import ContentDotProduct
 from mmrec.models.histories import Histories, in_order_of_time, padded
 from mmrec.models.learning import BatchLossModel, normal, rows_of
+from mmrec.models.settings import setting
 from mmrec.seeding import set_seed
 
 USERS_AT_ONCE = 512
@@ -116,47 +117,27 @@ class SequenceModel(ContentDotProduct):
     """The next item told from the last ones; see ``SequenceNetwork``. Subclasses bring the encoder.
 
     A user without a training like is the average user; an item without a training row is told by its features alone.
-
-    Args:
-        identity: whether items have a vector of their own beside their features.
-        embedding_size: d.
-        epochs, batch_size, learning_rate: of the Adam optimiser; a batch is so many people.
-        l2: weight of the squared item vectors.
-        dropout: share of inputs and states that is dropped in training.
-        identity_dropout: share of the items' own vectors that is left out.
-        length: how many likes back a history reaches.
-        components: most columns that a modality keeps; see ``Reduction``.
-        seed: of initial weights, order, windows and what is dropped.
     """
 
     needs_time: ClassVar[bool] = True
-    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"identity": (True, False)}
 
-    def __init__(
-        self,
-        identity: bool = True,
-        embedding_size: int = 64,
-        epochs: int = 12,
-        batch_size: int = 64,
-        learning_rate: float = 3e-3,
-        l2: float = 1e-4,
-        dropout: float = 0.3,
-        identity_dropout: float = 0.1,
-        length: int = 50,
-        components: int = 128,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(**{key: value for key, value in locals().items() if key not in ("self", "__class__")})
+    batch_size, learning_rate = 64, 3e-3
+    identity: bool = setting(True, "give items a vector of their own beside their features", search=(False,))
+    epochs: int = setting(12, "passes over the people", low=1)
+    l2: float = setting(1e-4, "weight of the squared item vectors", low=0)
+    dropout: float = setting(0.3, "share of inputs and states that is dropped in training", low=0, below=1)
+    identity_dropout: float = setting(0.1, "share of the items' own vectors that is left out", low=0, high=1)
+    length: int = setting(50, "how many likes back a history reaches", low=1)
 
     def encoder(self) -> keras.layers.Layer:
         """(B, L, d) -> (B, L, d), output t from inputs up to t."""
         raise NotImplementedError
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
-        likes, options = train.likes(), self.settings
+        likes = train.likes()
         sequences = in_order_of_time(likes)
         z = self._reduce(features, train)  # (I, F)
-        set_seed(options["seed"])
+        set_seed(self.seed)
         known = train.known_items()  # (I,)
         named = ("embedding_size", "identity", "identity_dropout", "dropout", "l2", "seed")
         network = SequenceNetwork(
@@ -164,20 +145,20 @@ class SequenceModel(ContentDotProduct):
             z,
             known,
             np.bincount(likes.item, minlength=train.items).astype(np.float32),
-            **{name: options[name] for name in named},
+            **{name: self.settings[name] for name in named},
         )
         batches = Histories(
             [mine for mine in sequences if len(mine) > 1],
-            length=options["length"],
-            batch_size=options["batch_size"],
-            rng=np.random.default_rng(options["seed"]),
+            length=self.length,
+            batch_size=self.batch_size,
+            rng=np.random.default_rng(self.seed),
         )
-        network.train_with_adam(batches, epochs=options["epochs"], learning_rate=options["learning_rate"])
+        network.train_with_adam(batches, epochs=self.epochs, learning_rate=self.learning_rate)
         self._keep(network, sequences, train)
 
     def _keep(self, network: SequenceNetwork, sequences: list[np.ndarray], train: Interactions) -> None:
         """Read off the state at the end of each history, items and biases."""
-        length, x = self.settings["length"], network.items()  # (I, d)
+        length, x = self.length, network.items()  # (I, d)
         self.items = ops.convert_to_numpy(x)
         people = np.zeros((len(sequences), self.items.shape[1]), np.float32)
         liking = np.flatnonzero([len(mine) > 0 for mine in sequences])
@@ -199,7 +180,7 @@ class GRU(SequenceModel):
 
     def encoder(self) -> keras.layers.Layer:
         """One recurrent layer."""
-        return layers.GRU(self.settings["embedding_size"], return_sequences=True)
+        return layers.GRU(self.embedding_size, return_sequences=True)
 
 
 class LSTM(SequenceModel):
@@ -209,7 +190,7 @@ class LSTM(SequenceModel):
 
     def encoder(self) -> keras.layers.Layer:
         """One recurrent layer."""
-        return layers.LSTM(self.settings["embedding_size"], return_sequences=True)
+        return layers.LSTM(self.embedding_size, return_sequences=True)
 
 
 class CNN(SequenceModel):
@@ -219,7 +200,7 @@ class CNN(SequenceModel):
 
     def encoder(self) -> keras.layers.Layer:
         """Two layers that see 5 and then 1 + 4 + 4 * 4 = 21 likes back."""
-        d = self.settings["embedding_size"]
+        d = self.embedding_size
         inputs = keras.Input((None, d))  # (B, L, d)
         x = inputs
         for dilation in (1, 4):
@@ -232,10 +213,11 @@ class Transformer(SequenceModel):
     """Self-attention that looks back only, with vectors for the places in time; see ``SequenceModel``."""
 
     name = "transformer"
+    embedding_size: int = setting(64, "d, length of the vectors, half of it for each of two heads", low=2)
 
     def encoder(self) -> keras.layers.Layer:
         """One block: attention and a feed-forward network, each added to its input and normalised."""
-        d, length = self.settings["embedding_size"], self.settings["length"]
+        d, length = self.embedding_size, self.length
         inputs = keras.Input((length, d))  # (B, L, d)
         x = layers.LayerNormalization()(Places(length)(inputs))
         attended = layers.MultiHeadAttention(2, d // 2)(x, x, use_causal_mask=True)  # (B, L, d)

@@ -5,7 +5,7 @@ for large corpus item recommendations, RecSys. Covington, Adams and Sargin (2016
 recommendations, RecSys (people as the mean of what they used).
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,8 +14,10 @@ from scipy.sparse import csr_matrix
 
 from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
+from mmrec.models.abilities import FoldsInUsers
 from mmrec.models.dot_product import ContentDotProduct
 from mmrec.models.learning import BatchLossModel, normal, rows_of, unit
+from mmrec.models.settings import setting
 from mmrec.seeding import set_seed
 
 KEPT = (0.3, 0.95)
@@ -156,7 +158,7 @@ def log_draw_of(liked: csr_matrix, batch_size: int) -> np.ndarray:
     return np.log(-np.expm1(count * np.log1p(-chance)))
 
 
-class TwoTowers(ContentDotProduct):
+class TwoTowers(ContentDotProduct, FoldsInUsers):
     """Score of the two towers; see ``Towers``.
 
     The negatives of a like are all other items that the batch asks about, as usual with in-batch negatives: they may
@@ -164,57 +166,37 @@ class TwoTowers(ContentDotProduct):
     subtracting the logarithm of that chance from the logits undoes it.
 
     A user without a training like is the average user; an item without a training row is told by its features alone.
-
-    Args:
-        embedding_size: d.
-        epochs, batch_size, learning_rate: of the Adam optimiser; a batch is so many people, or more where
-            there are many (``MOST_STEPS``).
-        l2: weight of the squared vectors.
-        temperature: what cosines are divided by.
-        dropout: share of people's vectors that is dropped in training.
-        identity_dropout: share of the items' own vectors that is left out.
-        components: most columns that a modality keeps; see ``Reduction``.
-        seed: of initial vectors, order, what is held back and dropped.
     """
 
     name = "two-towers"
     needs_likes = True
     learned = ("projection", "content_bias", "heard")
-    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"temperature": (0.2, 0.3), "dropout": (0.3, 0.5)}
-    open_ended = ("temperature",)
 
-    def __init__(
-        self,
-        embedding_size: int = 64,
-        epochs: int = 30,
-        batch_size: int = 128,
-        learning_rate: float = 5e-3,
-        l2: float = 1e-4,
-        temperature: float = 0.2,
-        dropout: float = 0.3,
-        identity_dropout: float = 0.1,
-        components: int = 128,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(**{key: value for key, value in locals().items() if key not in ("self", "__class__")})
+    batch_size, learning_rate = 128, 5e-3
+    temperature: float = setting(0.2, "what cosines are divided by", above=0, search=(0.3,), open_ended=True)
+    dropout: float = setting(
+        0.3, "share of people's vectors that is dropped in training", low=0, below=1, search=(0.5,)
+    )
+    identity_dropout: float = setting(0.1, "share of the items' own vectors that is left out", low=0, high=1)
+    l2: float = setting(1e-4, "weight of the squared vectors", low=0)
+    epochs: int = setting(30, "passes over the people; a batch has more of them where there are many", low=1)
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
         z = self._reduce(features, train)  # (I, F)
-        options = self.settings
-        set_seed(options["seed"])
+        set_seed(self.seed)
         liked = train.likes().matrix().tocsr()  # (U, I)
         known = train.known_items()  # (I,)
-        batch_size = max(options["batch_size"], -(-train.users // MOST_STEPS))
+        batch_size = max(self.batch_size, -(-train.users // MOST_STEPS))
         named = ("embedding_size", "temperature", "dropout", "identity_dropout", "l2", "seed")
         network = Towers(
             train.users,
             z,
             known,
             log_draw_of(liked, batch_size),
-            **{name: options[name] for name in named},
+            **{name: self.settings[name] for name in named},
         )
-        batches = HeldBack(liked, batch_size=batch_size, rng=np.random.default_rng(options["seed"]))
-        network.train_with_adam(batches, epochs=options["epochs"], learning_rate=options["learning_rate"])
+        batches = HeldBack(liked, batch_size=batch_size, rng=np.random.default_rng(self.seed))
+        network.train_with_adam(batches, epochs=self.epochs, learning_rate=self.learning_rate)
         self._keep(network, liked, train)
 
     def _keep(self, network: Towers, liked: csr_matrix, train: Interactions) -> None:
@@ -223,7 +205,7 @@ class TwoTowers(ContentDotProduct):
         at = np.arange(users, dtype=np.int32)
         parts = [network.person(part, liked[part].toarray()) for part in np.array_split(at, -(-users // USERS_AT_ONCE))]
         self.items = ops.convert_to_numpy(network.item(np.arange(items, dtype=np.int32), network.known))  # (I, d)
-        people = np.concatenate([ops.convert_to_numpy(part) for part in parts]) / self.settings["temperature"]  # (U, d)
+        people = np.concatenate([ops.convert_to_numpy(part) for part in parts]) / self.temperature  # (U, d)
         self.new_bias = self._settle(people.astype(np.float32), ops.convert_to_numpy(network.b), train)
         self.projection = ops.convert_to_numpy(network.w)
         self.heard = ops.convert_to_numpy(network.history())  # (I, d)
@@ -234,7 +216,7 @@ class TwoTowers(ContentDotProduct):
 
         Such a person has no vector of their own, e = 0.
         """
-        p = ops.convert_to_numpy(unit(liked @ self.heard)) / self.settings["temperature"]  # (B, d)
+        p = ops.convert_to_numpy(unit(liked @ self.heard)) / self.temperature  # (B, d)
         return (p @ self.items.T + self.bias).astype(np.float32)
 
     def _new_items(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ References: Rendle, Freudenthaler, Gantner and Schmidt-Thieme (2009), BPR: Bayes
 feedback, UAI. He and McAuley (2016), VBPR: visual Bayesian personalized ranking from implicit feedback, AAAI.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,6 +14,7 @@ from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
 from mmrec.models.dot_product import ContentDotProduct, DotProduct
 from mmrec.models.learning import BatchLossModel, normal, rows_of
+from mmrec.models.settings import setting
 from mmrec.seeding import set_seed
 
 
@@ -137,37 +138,21 @@ class BPR(DotProduct):
     A batch holds some people with all their likes, and one draw of items serves all of them, so that a like meets many
     items at the price of one product of matrices. The draw may include items that a user has rated. A user without a
     training like is the average user; an item without a training row has q = 0 and the least bias.
-
-    Args:
-        embedding_size: d.
-        epochs, batch_size, learning_rate: of the Adam optimiser; a batch is about so many likes, and the rate falls
-            to 0.
-        l2: weight of the squared vectors.
-        negatives: items drawn a batch.
-        popularity: items are drawn in proportion to their number of likes to this power; 0 is uniform.
-        seed: of initial vectors, order and draws.
     """
 
     name = "bpr"
     needs_likes = True
-    grid: ClassVar[dict[str, tuple[Any, ...]]] = {"l2": (1e-2, 3e-3)}
-    open_ended = ("l2",)
 
-    def __init__(
-        self,
-        embedding_size: int = 64,
-        epochs: int = 40,
-        batch_size: int = 8192,
-        learning_rate: float = 3e-2,
-        l2: float = 1e-2,
-        negatives: int = 256,
-        popularity: float = 0.0,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(**{key: value for key, value in locals().items() if key not in ("self", "__class__")})
+    batch_size, learning_rate = 8192, 3e-2
+    epochs: int = setting(40, "passes over the likes; the learning rate falls to 0", low=1)
+    l2: float = setting(1e-2, "weight of the squared vectors", low=0, search=(3e-3,), open_ended=True)
+    negatives: int = setting(256, "items drawn a batch", low=1)
+    popularity: float = setting(
+        0.0, "items are drawn in proportion to their number of likes to this power; 0 is uniform", low=0
+    )
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
-        set_seed(self.settings["seed"])
+        set_seed(self.seed)
         self._keep(learn_pairs(train, None, self.settings), train)
 
     def _keep(self, network: PairwiseFactors, train: Interactions) -> None:
@@ -184,33 +169,14 @@ class VBPR(BPR, ContentDotProduct):
     """s_ui = b_i + p_u . q_i + p'_u . E z_i + beta . z_i, z being the item's reduced features of all modalities.
 
     The columns of an absent modality are 0; an item that nobody rated is told by its features alone.
-
-    Args:
-        components: most columns that a modality keeps; see ``Reduction``.
-        Others: as for ``BPR``; d is the length of both parts.
     """
 
     name = "vbpr"
     needs_features = True
 
-    def __init__(
-        self,
-        embedding_size: int = 64,
-        epochs: int = 40,
-        batch_size: int = 8192,
-        learning_rate: float = 3e-2,
-        l2: float = 1e-2,
-        negatives: int = 256,
-        popularity: float = 0.0,
-        components: int = 128,
-        seed: int = 0,
-    ) -> None:
-        given = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
-        ContentDotProduct.__init__(self, **given)
-
     def _fit(self, train: Interactions, features: Features | None) -> None:
         z = self._reduce(features, train)  # (I, F)
-        set_seed(self.settings["seed"])
+        set_seed(self.seed)
         network = learn_pairs(train, z, self.settings)
         self._keep(network, train)
         e = ops.convert_to_numpy(network.e)  # (F, d)

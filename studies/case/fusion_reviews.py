@@ -15,6 +15,7 @@ from mmrec.errors import InputError
 from mmrec.features.table import Features
 from mmrec.models.fusion import FusionRecommender, principal_axes
 from mmrec.models.fusion_training import FusionBatches
+from mmrec.models.settings import setting
 
 
 class ReviewPool:
@@ -76,18 +77,11 @@ class ReviewFusion(FusionRecommender):
     No rating is ever predicted from its own review. Test rows have no part in the block, and while the model trains
     on a batch of users, the reviews of these users are left out of it (``own_reviews`` keeps them: a leak, to be
     measured only).
-
-    Args:
-        review_components: principal components of the pooled reviews that are appended to the text block.
-        own_reviews: train with the reviews of the very ratings that are predicted.
-        **settings: of ``FusionRecommender``.
     """
 
     name = "fusion-reviews"
-
-    def __init__(self, review_components: int = 20, own_reviews: bool = False, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.settings |= {"review_components": review_components, "own_reviews": own_reviews}
+    review_components: int = setting(20, "principal components of the pooled reviews in the text block", low=1)
+    own_reviews: bool = setting(False, "train with the reviews of the very ratings that are predicted")
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
         if features is None or features.reviews is None or "text" not in features.blocks:
@@ -104,7 +98,7 @@ class ReviewFusion(FusionRecommender):
         at = csr_matrix((np.ones(len(item)), (item, np.arange(len(item)))), (train.items, len(item)))
         has = np.bincount(item, minlength=train.items)  # (I,)
         means = (at @ rows).toarray()[has > 0] / has[has > 0, None]  # (n, V)
-        axes = principal_axes(means, self.settings["review_components"], True)  # (V + 1, k)
+        axes = principal_axes(means, self.review_components, True)  # (V + 1, k)
         vectors = np.asarray(rows @ axes[:-1]) - axes[-1]  # (N, k)
         self.reviews = ReviewPool(vectors, user, item, train.users, train.items)
         self.pooled, self.reviewed = self.reviews.without(np.zeros(0, np.int64))  # (I, k), (I,)
@@ -133,7 +127,7 @@ class ReviewFusion(FusionRecommender):
         tables, present = self._content(features)
 
         def block(users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            left_out = users[:0] if self.settings["own_reviews"] else users
+            left_out = users[:0] if self.own_reviews else users
             inputs, now = self._joined(tables, present, *self.reviews.without(left_out))
             return inputs["text"], now
 

@@ -37,6 +37,7 @@ from mmrec.features.table import Features
 from mmrec.models.base import Recommender
 from mmrec.models.ease import zero_diagonal_weights
 from mmrec.models.item_to_item import ItemToItem, gram_matrix
+from mmrec.models.settings import seed_of, setting
 
 Interval = tuple[float, float, float]
 """Value, lower end, upper end."""
@@ -467,22 +468,17 @@ class PrivateEASE(ItemToItem):
     Each user's likes are scaled to length 1, so one user more changes X'X by a matrix of norm 1. Symmetric Gaussian
     noise hides that, and negative eigenvalues are raised to 0. The weights are public; a user's own likes enter only
     the user's own scores.
-
-    Args:
-        l2: weight of the squared entries of B.
-        epsilon: how much is revealed; infinite for no noise.
-        delta: the probability of revealing more.
-        seed: of the noise.
     """
 
     name: ClassVar[str] = "ease-private"
-
-    def __init__(self, l2: float = 10.0, epsilon: float = 1.0, delta: float = 1e-5, seed: int = 0) -> None:
-        super().__init__(l2=l2, epsilon=epsilon, delta=delta, seed=seed)
+    l2: float = setting(10.0, "weight of the squared entries of B", low=0)
+    epsilon: float = setting(1.0, "how much is revealed; infinite for no noise", above=0, high=np.inf)
+    delta: float = setting(1e-5, "the probability of revealing more", above=0, below=1)
+    seed: int = seed_of("the noise")
 
     def _item_weights(self, train: Interactions, features: Features | None) -> np.ndarray:
         gram = gram_matrix(normalize(self.chosen))  # (I, I)
-        if np.isfinite(self.settings["epsilon"]):
-            deviation = noise_deviation(self.settings["epsilon"], self.settings["delta"])
-            gram = hidden(gram, deviation, np.random.default_rng(self.settings["seed"]))
-        return zero_diagonal_weights(gram, self.settings["l2"])
+        if np.isfinite(self.epsilon):
+            deviation = noise_deviation(self.epsilon, self.delta)
+            gram = hidden(gram, deviation, np.random.default_rng(self.seed))
+        return zero_diagonal_weights(gram, self.l2)

@@ -95,7 +95,7 @@ def clocked(work: Callable[[], Any]) -> tuple[Any, float, float]:
 
 def seeded(name: str, seed: int, **settings: Any) -> Recommender:
     """A model, with the seed if anything in it is drawn."""
-    return make_model(name, **({"seed": seed} if "seed" in model_class(name).parameters() else {}), **settings)
+    return make_model(name, **({"seed": seed} if "seed" in model_class(name).declared else {}), **settings)
 
 
 def margins(values: list[np.ndarray]) -> dict[str, Any]:

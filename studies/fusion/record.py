@@ -143,14 +143,14 @@ def variants(name: str, features: Features, split: Split, catalogue: Any) -> dic
 
     def settings_of(form: str, **others: Any) -> dict[str, Any]:
         settings = {**chosen, **others, "fusion": form}
-        kept = dict(zip(MODALITIES, FusionRecommender(**settings).settings["components"], strict=True))
+        kept = dict(zip(MODALITIES, FusionRecommender(**settings).components, strict=True))
         sizes = {modality: min(size, kept[modality] or size) for modality, size in found.items()}
         return {**settings, "units": equal_units(form, sizes, BUDGET)}
 
     rows: dict[str, Row] = {form: (features, settings_of(form)) for form in FORMS}
     base = rows[BASE][1]
     if name == "embedded":
-        shorter = FusionRecommender().settings["embedding_size"] // len(features.modalities)
+        shorter = FusionRecommender().embedding_size // len(features.modalities)
         rows["late, equal total"] = (features, {**rows["late"][1], "embedding_size": shorter})
     for modality in features.modalities:
         rows[f"{modality} alone"] = (features.only(modality), base)
@@ -284,7 +284,7 @@ def run(task: Task) -> dict[tuple[str, str], dict[str, Evaluation]]:
 def both(model: Any, split: Split, case: str) -> dict[str, Evaluation]:
     """The evaluation of each target; a model that has one kind of scores is measured by these."""
     return {
-        target: evaluate(model.aim(target) if hasattr(model, "aim") else model, split, case)
+        target: evaluate(model.aim(target) if isinstance(model, FusionRecommender) else model, split, case)
         for target in ("like", "list")
     }
 

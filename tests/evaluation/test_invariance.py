@@ -12,9 +12,7 @@ from mmrec.features.table import Features
 from mmrec.models import REGISTRY, make_model, model_class
 
 CLOSED = [
-    name
-    for name in REGISTRY
-    if "epochs" not in model_class(name).parameters() and "seed" not in model_class(name).parameters()
+    name for name in REGISTRY if "epochs" not in model_class(name).declared and "seed" not in model_class(name).declared
 ]
 METRICS = ("ndcg@10", "ndcg@20", "recall@10", "auc")
 """Expectations over the orders of equal scores; metrics of one drawn order may differ where scores are equal."""

@@ -98,7 +98,7 @@ def reads_beyond_training(fit, bundle: BenchmarkData) -> bool:
 
 
 def fit_as_the_benchmark_does(name):
-    given = {setting: QUICK[setting] for setting in QUICK if setting in model_class(name).parameters()}
+    given = {setting: QUICK[setting] for setting in QUICK if setting in model_class(name).declared}
     return lambda bundle: module.fit_once(bundle.split(), bundle.features, name, 0, given).model
 
 
@@ -189,10 +189,14 @@ QUICKLY = 2
 
 
 def is_network(name: str) -> bool:
-    return "epochs" in model_class(name).parameters()
+    return "epochs" in model_class(name).declared
 
 
-SEARCHED = [name for name in REGISTRY if model_class(name).grid and not is_network(name)]
+def searched(name):
+    return any(one.search for one in model_class(name).declared.values())
+
+
+SEARCHED = [name for name in REGISTRY if searched(name) and not is_network(name)]
 
 
 def chosen_by(bundle: BenchmarkData, models=SEARCHED, tries: int = 10, cases=("warm",)) -> dict:
@@ -239,9 +243,9 @@ def test_no_network_and_no_search_of_one_sees_the_test(bundle, monkeypatch):
     for name in REGISTRY:  # epochs do not change what is read
         kind = model_class(name)
         if is_network(name):
-            grid = {setting: values[:2] for setting, values in kind.grid.items() if setting != "epochs"}
-            monkeypatch.setattr(kind, "grid", {"epochs": (1,), **grid})
-            monkeypatch.setattr(kind, "open_ended", ())
+            fewer = {key: replace(one, search=one.search[:1], open_ended=False) for key, one in kind.declared.items()}
+            fewer["epochs"] = replace(fewer["epochs"], default=1, search=())
+            monkeypatch.setattr(kind, "declared", fewer)
     networks = [name for name in REGISTRY if is_network(name)]
     assert chosen_by(otherwise(bundle, 2), networks, QUICKLY) == chosen_by(bundle, networks, QUICKLY)
 

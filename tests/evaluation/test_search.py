@@ -9,6 +9,7 @@ from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.search import TRIES, beyond, candidates, choose_settings, halfway, within_training
 from mmrec.models import REGISTRY, make_model, model_class
 from mmrec.models.ease import EASE
+from mmrec.models.settings import Setting
 
 
 def search(bundle, tries=TRIES, **options):
@@ -20,9 +21,17 @@ def reached(bundle, **settings):
     return evaluate(make_model("ease", **settings).fit(split.train), split, on="validation").summary["ndcg@20"]
 
 
-def proposed(grid, value_of, *, open_ended=(), most=50):
+def declare(grid, open_ended=()):
+    """Setting -> values, the default first, as declarations."""
+    return {
+        name: Setting(default=values[0], meaning="", search=tuple(values[1:]), open_ended=name in open_ended)
+        for name, values in grid.items()
+    }
+
+
+def proposed(declared, value_of, *, most=50):
     """What is proposed where each candidate reaches ``value_of(settings)``."""
-    proposals = candidates(grid, open_ended, {setting: values[0] for setting, values in grid.items()})
+    proposals = candidates(declared)
     found = [next(proposals)]
     while len(found) < most:
         try:
@@ -35,7 +44,7 @@ def proposed(grid, value_of, *, open_ended=(), most=50):
 def test_settings_are_the_best_on_validation(bundle):
     fitted, log = search(bundle)
     tried = {entry["settings"]["l2"]: entry["ndcg@20"] for entry in log}
-    assert list(tried)[:4] == list(EASE.grid["l2"])
+    assert list(tried)[:4] == [EASE.declared["l2"].default, *EASE.declared["l2"].search]
     assert tried == {l2: reached(bundle, l2=l2) for l2 in tried}
     assert tried[fitted.settings["l2"]] == max(tried.values())
 
@@ -60,7 +69,7 @@ def test_every_baseline_gets_as_many_tries_as_any_model():
     """A search ends early only where the grid does, which none of these closed-form models' does."""
     for name in ("ease", "item-knn", "mf", "graph-filter", "ease-features", "graph-filter-features"):
         kind = model_class(name)
-        assert len(proposed(kind.grid, lambda _: 0.0, open_ended=kind.open_ended, most=TRIES)) == TRIES, name
+        assert len(proposed(kind.declared, lambda _: 0.0, most=TRIES)) == TRIES, name
 
 
 def test_one_try_leaves_the_defaults(bundle):
@@ -70,7 +79,8 @@ def test_one_try_leaves_the_defaults(bundle):
 
 
 def test_the_best_value_is_no_end_of_those_tried():
-    found = proposed({"a": (1.0, 2.0)}, lambda settings: -abs(np.log(settings["a"] / 40)), open_ended=("a",))
+    declared = declare({"a": (1.0, 2.0)}, open_ended=("a",))
+    found = proposed(declared, lambda settings: -abs(np.log(settings["a"] / 40)))
     values = sorted(settings["a"] for settings in found)
     best = min(values, key=lambda value: abs(np.log(value / 40)))
     assert values[0] < best < values[-1]
@@ -78,17 +88,17 @@ def test_the_best_value_is_no_end_of_those_tried():
 
 
 def test_one_setting_after_the_other_at_the_best_of_those_before():
-    grid = {"a": (1, 2, 3), "b": ("x", "y")}
-    found = proposed(grid, lambda settings: settings["a"] == 2)
+    found = proposed(declare({"a": (1, 2, 3), "b": ("x", "y")}), lambda settings: settings["a"] == 2)
     assert [(one["a"], one["b"]) for one in found] == [(1, "x"), (2, "x"), (3, "x"), (2, "y")]
 
 
-def test_what_is_not_open_ended_stays_within_its_grid():
-    assert [one["a"] for one in proposed({"a": (1.0, 2.0)}, lambda one: one["a"])] == [1.0, 2.0]
+def test_what_is_not_open_ended_stays_within_its_values():
+    assert [one["a"] for one in proposed(declare({"a": (1.0, 2.0)}), lambda one: one["a"])] == [1.0, 2.0]
 
 
 def test_nothing_is_tried_twice():
-    found = proposed({"a": (1.0, 4.0), "b": (1, 2)}, lambda one: one["a"] * one["b"], open_ended=("a",), most=40)
+    declared = declare({"a": (1.0, 4.0), "b": (1, 2)}, open_ended=("a",))
+    found = proposed(declared, lambda one: one["a"] * one["b"], most=40)
     keys = [tuple(one.values()) for one in found]
     assert len(set(keys)) == len(keys)
 
@@ -116,17 +126,16 @@ def test_halfway_in_the_logarithm():
     assert halfway([1.0, 1.01], 1.0) == []
 
 
-def test_what_is_open_ended_is_a_number_of_the_grid():
+def test_what_is_open_ended_is_a_number_that_is_searched():
     for name in REGISTRY:
-        kind = model_class(name)
-        assert set(kind.open_ended) <= set(kind.grid)
-        for setting in kind.open_ended:
-            assert all(isinstance(value, float) and value >= 0 for value in kind.grid[setting])
+        for one in model_class(name).declared.values():
+            if one.open_ended:
+                assert one.search
+                assert all(isinstance(value, float) and value >= 0 for value in (one.default, *one.search))
 
 
 def test_a_value_that_does_not_suit_the_data_loses_no_other(bundle, monkeypatch):
-    monkeypatch.setattr(EASE, "grid", {"l2": (200.0, -1e9, 50.0)})
-    monkeypatch.setattr(EASE, "open_ended", ())
+    monkeypatch.setattr(EASE, "declared", declare({"l2": (200.0, -1e9, 50.0)}))
     fitted, log = search(bundle)
     assert [entry["settings"]["l2"] for entry in log] == [200.0, -1e9, 50.0]
     assert "raise l2" in log[1]["error"]
@@ -134,7 +143,7 @@ def test_a_value_that_does_not_suit_the_data_loses_no_other(bundle, monkeypatch)
 
 
 def test_defaults_that_do_not_suit_the_data_are_an_error(bundle, monkeypatch):
-    monkeypatch.setattr(EASE, "grid", {"l2": (-1e9, 50.0)})
+    monkeypatch.setattr(EASE, "declared", declare({"l2": (-1e9, 50.0)}))
     with pytest.raises(InputError, match="raise l2"):
         search(bundle)
 

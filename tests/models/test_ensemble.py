@@ -94,10 +94,10 @@ def test_members_that_were_fitted_before_are_not_fitted_again(interactions):
     fitted = {"ease": make_model("ease", l2=3.0).fit(interactions), "mf": make_model("mf").fit(interactions)}
     given = {"members": ("ease", "mf"), "member_settings": {"ease": {"l2": 3.0}}}
     model = make_model("rank-fusion", **given).adopt(fitted).fit(interactions)
-    assert model.members == fitted
+    assert model.models == fitted
     other = make_model("rank-fusion", members=("ease", "mf"), seed=1).adopt(fitted).fit(interactions)
-    assert other.members["ease"].settings["l2"] != 3.0
-    assert other.members["mf"] is not fitted["mf"]  # of another seed
+    assert other.models["ease"].settings["l2"] != 3.0
+    assert other.models["mf"] is not fitted["mf"]  # of another seed
     alone = make_model("rank-fusion", **given).fit(interactions)
     assert np.array_equal(alone.scores(np.arange(9)), model.scores(np.arange(9)))
 
@@ -105,12 +105,12 @@ def test_members_that_were_fitted_before_are_not_fitted_again(interactions):
 def test_settings_of_members_reach_them(interactions):
     given = {"ease": {"l2": 3.0}}
     model = make_model("rank-fusion", members=["ease", "popularity"], member_settings=given).fit(interactions)
-    assert model.members["ease"].settings["l2"] == 3.0
+    assert model.models["ease"].settings["l2"] == 3.0
 
 
 def test_members_that_the_data_do_not_allow_are_left_out(interactions):
     model = make_model("rank-fusion").fit(interactions)  # no features
-    assert "ease" in model.members
-    assert "ease-features" not in model.members
+    assert "ease" in model.models
+    assert "ease-features" not in model.models
     with pytest.raises(InputError, match="the data allow none"):
         make_model("rank-fusion", members=["ease-features"]).fit(interactions)

@@ -66,7 +66,7 @@ def test_all_that_fitting_imports_is_in_the_key():
         "present = np.ones((train.items, 3), bool)\n"
         "blocks = {name: np.ones((train.items, 4), np.float32) for name in ('text', 'image', 'audio')}\n"
         "features = Features(tuple(map(str, range(train.items))), blocks, present)\n"
-        "[make_model(n, **({'epochs': 1} if 'epochs' in make_model(n).parameters() else {})).fit(train, features)"
+        "[make_model(n, **({'epochs': 1} if 'epochs' in make_model(n).declared else {})).fit(train, features)"
         " for n in REGISTRY]\n"
         "print(*(n.removeprefix('mmrec.').replace('.', '/') + '.py' for n in sys.modules if n.startswith('mmrec.')))"
     )

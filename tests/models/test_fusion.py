@@ -18,7 +18,7 @@ SMALL = {"epochs": 1, "batch_size": 16, "embedding_size": 4, "units": 4, "hidden
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_fits_saves_and_repeats(form, interactions, features, tmp_path):
     train = interactions.take(interactions.item < 35)
-    model = FusionRecommender(form, **SMALL).fit(train, features)
+    model = FusionRecommender(fusion=form, **SMALL).fit(train, features)
     users = np.arange(5)
     for target in ("like", "list"):
         scores = model.aim(target).scores(users)
@@ -29,7 +29,9 @@ def test_every_form_fits_saves_and_repeats(form, interactions, features, tmp_pat
     less = features.only("text", "audio")
     assert np.array_equal(loaded.use(less).scores(users), model.use(less).scores(users))
     assert not np.array_equal(model.use(less).scores(users), model.scores(users))
-    assert np.array_equal(FusionRecommender(form, **SMALL).fit(train, features).scores(users), model.scores(users))
+    assert np.array_equal(
+        FusionRecommender(fusion=form, **SMALL).fit(train, features).scores(users), model.scores(users)
+    )
 
 
 @pytest.mark.parametrize(
@@ -37,14 +39,14 @@ def test_every_form_fits_saves_and_repeats(form, interactions, features, tmp_pat
     [("text",), ("image",), ("audio",), ("text", "image"), ("text", "audio"), ("image", "audio")],
 )
 def test_any_subset_can_be_learned_from_and_used(names, interactions, features):
-    model = FusionRecommender("mimo", **SMALL).fit(interactions, features.only(*names))
+    model = FusionRecommender(fusion="mimo", **SMALL).fit(interactions, features.only(*names))
     assert np.isfinite(model.scores(np.arange(3))).all()
     assert np.isfinite(model.use(features.only(names[0])).scores(np.arange(3))).all()
 
 
 @pytest.mark.parametrize("absent", ["zero", "mean", "learned"])
 def test_absent_modalities(absent, interactions, features):
-    model = FusionRecommender("gated", absent=absent, components=(0, 0, 0), **SMALL).fit(interactions, features)
+    model = FusionRecommender(fusion="gated", absent=absent, components=(0, 0, 0), **SMALL).fit(interactions, features)
     vectors = [np.asarray(vector) for vector in model.network.fill.vectors]
     if absent == "zero":
         assert not any(vector.any() for vector in vectors)
@@ -76,7 +78,7 @@ def test_people_can_be_read_off_newer_ratings(interactions, features):
 
 
 def test_people_are_pooled_as_formula_1_says(interactions, features):
-    model = FusionRecommender("late", **SMALL).fit(interactions, features)
+    model = FusionRecommender(fusion="late", **SMALL).fit(interactions, features)
     network, rng = model.network, np.random.default_rng(0)
     rated, met = rng.normal(size=(3, 40)).astype("float32"), (rng.random((3, 40)) < 0.5).astype("float32")
     rated *= met

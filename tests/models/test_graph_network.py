@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import assert_same_bits_and_saving
 from planted import implicit, planted, right_half
 from scipy.sparse import csr_matrix
 
@@ -184,17 +185,7 @@ def test_a_new_person_is_the_mean_over_layers_without_a_vector_of_their_own():
 
 
 def test_same_seed_same_bits_and_saving(interactions, features):
-    train = implicit(interactions)
-    users = np.arange(6)
-    first = GraphRecommender(**SMALL, dropout=0.2).fit(train, features)
-    scores = first.scores(users)
-    assert np.isfinite(scores).all()
-    assert scores.dtype == np.float32
-    assert np.array_equal(GraphRecommender(**SMALL, dropout=0.2).fit(train, features).scores(users), scores)
-    again = GraphRecommender(**SMALL)
-    again.restore(first.state())
-    assert np.array_equal(again.scores(users), scores)
-    assert np.array_equal(again.new_item_scores(users, features), first.new_item_scores(users, features))
+    assert_same_bits_and_saving(lambda: GraphRecommender(**SMALL, dropout=0.2), implicit(interactions), features)
 
 
 def test_items_without_any_modality(interactions, features):

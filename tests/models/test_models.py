@@ -7,13 +7,14 @@ from scipy.sparse import csr_matrix
 from mmrec.data.catalogue import MODALITIES, Interactions
 from mmrec.errors import InputError
 from mmrec.models import REGISTRY, load_model, make_model, model_class
+from mmrec.models.abilities import FoldsInUsers
 
 QUICK = {"epochs": 2, "batch_size": 64, "steps": 4}
 
 
 def make(name):
     """A model that is fitted in a moment."""
-    settings = {key: value for key, value in QUICK.items() if key in model_class(name).parameters()}
+    settings = {key: value for key, value in QUICK.items() if key in model_class(name).declared}
     if name in ("rank-fusion", "stacked"):
         settings["member_settings"] = {"graph-network": {"steps": 4}, "two-towers": {"epochs": 2}}
     return make_model(name, **settings)
@@ -41,7 +42,7 @@ def test_contract(name, interactions, features, tmp_path):
     assert np.array_equal(again, scores)  # same seed, same scores
 
 
-@pytest.mark.parametrize("name", [name for name in REGISTRY if hasattr(model_class(name), "fold_in")])
+@pytest.mark.parametrize("name", [name for name in REGISTRY if issubclass(model_class(name), FoldsInUsers)])
 def test_new_people(name, interactions, features, tmp_path):
     model = make(name).fit(interactions, features)
     liked = csr_matrix((np.ones(4, np.float32), ([0, 0, 1, 2], [1, 5, 7, 1])), (3, interactions.items))
@@ -59,13 +60,6 @@ def test_new_people(name, interactions, features, tmp_path):
 def test_no_training_row_is_an_error(name, interactions, features):
     with pytest.raises(InputError, match="no training row"):
         make(name).fit(interactions.take(np.zeros(len(interactions), bool)), features)
-
-
-@pytest.mark.parametrize("name", REGISTRY)
-def test_the_search_begins_with_the_defaults(name):
-    kind = model_class(name)
-    defaults = kind().settings
-    assert {setting: values[0] for setting, values in kind.grid.items()} == {key: defaults[key] for key in kind.grid}
 
 
 def test_unknown_model_lists_the_choices():

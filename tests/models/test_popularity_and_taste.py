@@ -96,7 +96,7 @@ def test_taste_that_content_shows_ranks_new_items(interactions, features):
     rows, kind = planted(interactions, features, np.random.default_rng(0))
     train = rows.take(rows.item < 30)
     model = model_of(train, features)
-    assert model.alpha > 0
+    assert model.weight > 0
     side = features.blocks["image"][30:, 0]
     scores = model.scores(np.arange(rows.users))[:, 30:]
     assert np.corrcoef(scores[kind > 0].mean(axis=0) - scores[kind < 0].mean(axis=0), side)[0, 1] > 0.6

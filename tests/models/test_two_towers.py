@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import random_interactions
+from conftest import assert_same_bits_and_saving, random_interactions
 from planted import implicit, planted, right_half
 
 from mmrec.errors import InputError
@@ -117,17 +117,7 @@ def test_a_new_person_is_known_by_their_likes_alone(interactions, features):
 
 
 def test_same_seed_same_bits_and_saving(interactions, features):
-    train = implicit(interactions)
-    users = np.arange(6)
-    first = TwoTowers(**SMALL).fit(train, features)
-    scores = first.scores(users)
-    assert np.isfinite(scores).all()
-    assert scores.dtype == np.float32
-    assert np.array_equal(TwoTowers(**SMALL).fit(train, features).scores(users), scores)
-    again = TwoTowers(**SMALL)
-    again.restore(first.state())
-    assert np.array_equal(again.scores(users), scores)
-    assert np.array_equal(again.new_item_scores(users, features), first.new_item_scores(users, features))
+    assert_same_bits_and_saving(lambda: TwoTowers(**SMALL), implicit(interactions), features)
 
 
 def test_any_subset_of_modalities_and_none_at_all(interactions, features):

@@ -36,7 +36,7 @@ def call(*words):
 
 
 def train(folder, name, out):
-    known = model_class(name).parameters()
+    known = model_class(name).declared
     pairs = [part for key, value in FAST.items() if key in known for part in ("--set", f"{key}={value}")]
     done = call("train", folder, "--model", name, *pairs, "--out", out)
     assert done.exception is None, done.exception

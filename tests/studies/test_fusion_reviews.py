@@ -52,7 +52,7 @@ def test_a_batch_holds_no_review_of_its_own_users(interactions, reviewed):
     others, _ = model.reviews.without(users)
     np.testing.assert_allclose(batch["tables"]["text"][:, -others.shape[1] :], others)
     assert not np.allclose(others, model.pooled)
-    model.settings["own_reviews"] = True
+    model.own_reviews = True
     leaking = model._batches(interactions, reviewed, **options)[0][0]
     np.testing.assert_allclose(leaking["tables"]["text"][:, -others.shape[1] :], model.pooled)
 

@@ -1,12 +1,11 @@
 """The fusion study on a small simulated catalogue: folds, families, the chosen modality and the baselines."""
 
-import importlib.util
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import tool
 
 from mmrec.data.reader import read_catalogue
 from mmrec.data.split import by_time, item_folds
@@ -190,9 +189,7 @@ def test_no_record_from_an_uncommitted_tree(program, monkeypatch):
 
 def test_the_page_of_results_reads_this_record(made, tmp_path, monkeypatch):
     """``tools/readme.py`` after the study, on what the study gives."""
-    spec = importlib.util.spec_from_file_location("readme", Path(__file__).parents[2] / "tools/readme.py")
-    readme = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(readme)
+    readme = tool("readme")
     monkeypatch.setattr(readme, "ROOT", tmp_path)
     monkeypatch.setattr(readme, "FORMS", ROWS[:2])
     (tmp_path / "results").mkdir()
