@@ -29,7 +29,6 @@ and is checked as far as it can be:
 import ast
 import importlib.util
 import inspect
-import json
 import re
 import sys
 from collections.abc import Iterator
@@ -41,6 +40,8 @@ from typing import Any
 
 import nbformat
 import yaml
+
+from mmrec.evaluation.record import load_record
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # studies are not installed
@@ -294,7 +295,7 @@ def wrong(one: Declared, root: Path = ROOT) -> str:
     try:
         if kind == "record":
             name, _, path = rest.partition(":")
-            value = json.loads((root / "results" / f"{name}.json").read_text(encoding="utf-8"))
+            value: Any = load_record(name, root / "results")
             for key in path.split(" / "):
                 value = value[int(key) if isinstance(value, list) else key.strip()]
         elif kind == "setting":

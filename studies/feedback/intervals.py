@@ -10,7 +10,7 @@ from studies.feedback.audience import Audience
 from studies.feedback.belief import LinearBelief
 from studies.feedback.loop import run_loop
 from studies.feedback.offpolicy import ESTIMATORS, draw_logs, effective_size, exact_moments, softmax_policy
-from studies.feedback.policies import Chance, Popular
+from studies.feedback.policies import Popular, Random
 
 
 def earlier_policies(
@@ -30,7 +30,7 @@ def earlier_policies(
     Returns:
         (U, I) chances of showing each item, and (U, I) predicted answers in [0, 1].
     """
-    trace = run_loop(Chance(), audience, rounds=rounds, k=5, rng=rng)
+    trace = run_loop(Random(), audience, rounds=rounds, k=5, rng=rng)
     popular = Popular(audience.items)
     for items, likes in zip(trace.items, trace.likes, strict=True):
         belief.learn(items, likes)

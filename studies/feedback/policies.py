@@ -40,7 +40,7 @@ class Unlearning(Policy):
         """Nothing."""
 
 
-class Chance(Unlearning):
+class Random(Unlearning):
     """Any unseen item."""
 
     def choose(self, unseen: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:

@@ -59,8 +59,8 @@ def test_nobody_is_shown_an_item_twice_and_all_figures_follow(audience):
 def test_the_oracle_has_no_regret_and_the_others_have(audience):
     rng = np.random.default_rng(0)
     assert run_loop(policies.Oracle(audience), audience, rounds=5, k=4, rng=rng).regret() == pytest.approx(0, abs=1e-9)
-    chance = run_loop(policies.Chance(), audience, rounds=5, k=4, rng=rng)
-    assert (chance.regret()[-1] > 0).all()
+    random = run_loop(policies.Random(), audience, rounds=5, k=4, rng=rng)
+    assert (random.regret()[-1] > 0).all()
 
 
 def test_learning_beats_chance(truth, audience):
@@ -70,13 +70,13 @@ def test_learning_beats_chance(truth, audience):
         "greedy": policies.Greedy(LinearBelief(arms, audience.users)),
         "thompson": policies.Thompson(LinearBelief(arms, audience.users), 0.5),
         "linucb": policies.LinUCB(LinearBelief(arms, audience.users), 0.5),
-        "chance": policies.Chance(),
+        "random": policies.Random(),
     }
     regret = {
         name: run_loop(policy, audience, rounds=6, k=4, rng=np.random.default_rng(0)).regret()[-1].mean()
         for name, policy in runs.items()
     }
-    assert max(regret[name] for name in ("greedy", "thompson", "linucb")) < 0.7 * regret["chance"]
+    assert max(regret[name] for name in ("greedy", "thompson", "linucb")) < 0.7 * regret["random"]
 
 
 def test_gini_is_the_mean_difference_of_all_pairs():
@@ -89,4 +89,4 @@ def test_gini_is_the_mean_difference_of_all_pairs():
 
 def test_more_rounds_than_items_are_refused(audience):
     with pytest.raises(InputError, match=r"20 rounds of 5 items need more than the catalogue's 60"):
-        run_loop(policies.Chance(), audience, rounds=20, k=5, rng=np.random.default_rng(0))
+        run_loop(policies.Random(), audience, rounds=20, k=5, rng=np.random.default_rng(0))

@@ -1,4 +1,4 @@
-"""The order of chance: what anything must beat where nothing is known of an item."""
+"""A random order: what any model must beat."""
 
 import numpy as np
 
@@ -7,16 +7,17 @@ from mmrec.features.table import Features
 from mmrec.models.base import Recommender
 
 
-class Chance(Recommender):
+class RandomOrder(Recommender):
     """Scores drawn at random, once for each pair of seed and user.
 
-    What a model must beat on new items: one that scores all candidates alike does as well (``evaluation.metrics``).
+    A model that gives all candidates one score does as well, because metrics average over ties
+    (``evaluation.metrics``).
 
     Args:
         seed: of the draws.
     """
 
-    name = "chance"
+    name = "random"
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed=seed)
