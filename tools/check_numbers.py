@@ -41,6 +41,7 @@ from typing import Any
 import nbformat
 import yaml
 
+from mmrec.errors import MissingDataError
 from mmrec.evaluation.record import load_record
 
 ROOT = Path(__file__).parents[1]
@@ -325,7 +326,16 @@ def wrong(one: Declared, root: Path = ROOT) -> str:
             return "" if len(rest.split()) > 1 else "say what is defined"
         else:
             return f"unknown kind of origin {kind!r}"
-    except (OSError, KeyError, IndexError, ValueError, TypeError, ImportError, AttributeError) as error:
+    except (
+        OSError,
+        MissingDataError,
+        KeyError,
+        IndexError,
+        ValueError,
+        TypeError,
+        ImportError,
+        AttributeError,
+    ) as error:
         return f"{one.origin}: {type(error).__name__} {error}"
     return "" if shown_as(float(value), one.number) else f"{one.origin} is {value}"
 
