@@ -45,7 +45,7 @@ class RankFusion(Recommender):
     Args:
         members: names of models; those that the data do not allow are left out.
         member_settings: name -> settings that differ from the member's defaults.
-        seed: of the members' chance.
+        seed: of the members' random numbers.
     """
 
     name = "rank-fusion"
@@ -144,7 +144,7 @@ class Stacked(RankFusion):
         members: names of models; those that the data do not allow are left out.
         member_settings: name -> settings that differ from the member's defaults.
         held_back: share of each person's rows, in (0, 1).
-        seed: of the members' chance, and of what is held back.
+        seed: of the members' random numbers, and of what is held back.
     """
 
     name = "stacked"

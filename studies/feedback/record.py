@@ -144,14 +144,17 @@ def offpolicy_results(
     audience = Audience(truth, people, np.random.default_rng([seed, 2]))
     belief = LinearBelief(arms, audience.users, l2)
     logging, predicted = earlier_policies(audience, belief, np.random.default_rng([seed, 3]))
-    results: dict[str, Any] = {"logs": logs, "logging policy's value": (logging * audience.chance).sum(axis=1).mean()}
+    results: dict[str, Any] = {
+        "logs": logs,
+        "logging policy's value": (logging * audience.probability).sum(axis=1).mean(),
+    }
     for name, temperature in TEMPERATURES.items():
         target = softmax_policy(predicted, temperature)
         for length in showings:
             results[f"{name}, {length} showings"] = measured_coverage(
                 logging,
                 target,
-                audience.chance,
+                audience.probability,
                 predicted,
                 showings=length,
                 logs=logs,

@@ -147,8 +147,8 @@ def compare_policies(
     for run in range(seed, seed + seeds):
         audience = Audience(truth, people, np.random.default_rng([run, 0]))
         for name, make in makers.items():
-            chance = np.random.default_rng([run, 1])
-            traces[name].append(run_loop(make(audience, run), audience, rounds=rounds, k=k, rng=chance))
+            rng = np.random.default_rng([run, 1])
+            traces[name].append(run_loop(make(audience, run), audience, rounds=rounds, k=k, rng=rng))
     return PolicyStudy(traces, seed)
 
 

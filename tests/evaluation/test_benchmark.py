@@ -68,7 +68,7 @@ def test_finished_runs_are_not_repeated(bundle, tmp_path, monkeypatch):
     assert calls == [("random", 0), ("random", 1), ("bpr", 0), ("bpr", 0), ("bpr", 1)]
 
 
-def test_a_model_without_chance_is_fitted_once(bundle, monkeypatch):
+def test_a_model_without_random_numbers_is_fitted_once(bundle, monkeypatch):
     fits = []
     fit = EASE._fit
     monkeypatch.setattr(EASE, "_fit", lambda self, *given: (fits.append(1), fit(self, *given))[1])
