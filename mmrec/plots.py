@@ -139,7 +139,7 @@ def spectrogram(log_mel: np.ndarray, seconds: float, title: str = "") -> Figure:
 
 
 def interval_plot(rows: Mapping[str, tuple[float, float, float]], label: str, reference: float | None = None) -> Figure:
-    """Means with their intervals as horizontal bars; ``reference`` draws a dashed line (chance, the oracle)."""
+    """Means with their intervals as horizontal bars; ``reference`` draws a dashed line (random, the oracle)."""
     figure, axis = plt.subplots(figsize=(7, 0.4 * len(rows) + 1))
     names = list(rows)[::-1]
     mean, low, high = (np.array([rows[name][part] for name in names]) for part in range(3))

@@ -23,7 +23,7 @@ def book(tmp_path):
     (tmp_path / "README.md").write_text("# Title\n\nNothing is measured.\n")
     (tmp_path / "book/intro.md").write_text("# Intro\n\nNothing is measured.\n")
     (tmp_path / "book/references.bib").write_text("@article{somebody2019,\n}\n")
-    (tmp_path / "results/a.json").write_text('{"results": {"auc": [0.8374, 0.82], "share": 0.9024}}')
+    (tmp_path / "results/a.json").write_text('{"command": "", "results": {"auc": [0.8374, 0.82], "share": 0.9024}}')
     write(tmp_path, "# Title")
     return tmp_path
 
@@ -154,7 +154,7 @@ def test_a_declaration_that_matches_nothing_is_an_error(numbers, book):
         ("record a: results / share", "90.24%", ""),
         ("record a: results / share", "91%", "is 0.9024"),
         ("record a: results / ndcg", "0.84", "KeyError"),
-        ("record b: results", "0.84", "FileNotFoundError"),
+        ("record b: results", "0.84", "MissingDataError"),
         ("setting mmrec.datasets.EMBEDDED[items]", "600", ""),
         ("setting mmrec.datasets.EMBEDDED[items]", "601", "is 600"),
         ("setting mmrec.datasets.NOTHING", "600", "AttributeError"),

@@ -29,7 +29,6 @@ and is checked as far as it can be:
 import ast
 import importlib.util
 import inspect
-import json
 import re
 import sys
 from collections.abc import Iterator
@@ -41,6 +40,9 @@ from typing import Any
 
 import nbformat
 import yaml
+
+from mmrec.errors import MissingDataError
+from mmrec.evaluation.record import load_record
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # studies are not installed
@@ -294,7 +296,7 @@ def wrong(one: Declared, root: Path = ROOT) -> str:
     try:
         if kind == "record":
             name, _, path = rest.partition(":")
-            value = json.loads((root / "results" / f"{name}.json").read_text(encoding="utf-8"))
+            value: Any = load_record(name, root / "results")
             for key in path.split(" / "):
                 value = value[int(key) if isinstance(value, list) else key.strip()]
         elif kind == "setting":
@@ -324,7 +326,16 @@ def wrong(one: Declared, root: Path = ROOT) -> str:
             return "" if len(rest.split()) > 1 else "say what is defined"
         else:
             return f"unknown kind of origin {kind!r}"
-    except (OSError, KeyError, IndexError, ValueError, TypeError, ImportError, AttributeError) as error:
+    except (
+        OSError,
+        MissingDataError,
+        KeyError,
+        IndexError,
+        ValueError,
+        TypeError,
+        ImportError,
+        AttributeError,
+    ) as error:
         return f"{one.origin}: {type(error).__name__} {error}"
     return "" if shown_as(float(value), one.number) else f"{one.origin} is {value}"
 

@@ -30,7 +30,7 @@ FAULTS = {
     "positions": "rows paired by position",
     "raw_features": "features that are never scaled",
     "review": "the review of the predicted rating as input",
-    "nobody": "no user in the network",
+    "no_user": "no user in the network",
     "float_indices": "TF-IDF weights as word numbers",
     "raw_pictures": "raw pixels in place of features",
     "picture_scale": "pictures off the scale of their network",
@@ -348,12 +348,12 @@ def digits() -> str:
 def listing() -> str:
     """What the repaired listing reaches, and what each fault costs when it is put back alone."""
     alone = record("listing")["alone"]
-    mended = alone["mended"]["auc"]
-    cost = {name: mended[0] - row["auc"][0] for name, row in alone.items()}
+    repaired = alone["repaired"]["auc"]
+    cost = {name: repaired[0] - row["auc"][0] for name, row in alone.items()}
     order = sorted((name for name in cost if cost[name] > 0.05), key=lambda name: -cost[name])
     parts = [f"{FAULTS.get(name, name)} by {cost[name]:.3f}" for name in order]
     return (
-        f"As printed the listing does not run. Repaired, its network reaches an AUC of {interval(*mended)}. Faults "
+        f"As printed the listing does not run. Repaired, its network reaches an AUC of {interval(*repaired)}. Faults "
         f"that lower this AUC by more than 0.05 when one is put back at a time: {joined(parts) or 'none'}."
     )
 
@@ -556,7 +556,7 @@ def headline() -> str:
     other = auc["tf-idf, logistic regression"][0]
     add("sentiment of reviews", f"AUC {interval(*auc['classifier'])}, TF-IDF baseline {other:.3f}", "sentiment")
     add("spoken digits, new speaker", digits().split(": ", 1)[1].rstrip("."), "digits")
-    add("the listing, repaired", f"AUC {interval(*record('listing')['alone']['mended']['auc'])}", "listing")
+    add("the listing, repaired", f"AUC {interval(*record('listing')['alone']['repaired']['auc'])}", "listing")
     ranking = [row["ratio"] for row in record("peers")["ranking"] if row["method"] == "implicit"]
     add("ranking speed", f"{joined([f'{one:.1f}' for one in ranking])} times that of implicit (two sizes)", "peers")
     old = [name for name in ("lastfm", "films", "embedded") if "protocol" not in record(f"models-{name}")]

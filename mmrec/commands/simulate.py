@@ -11,7 +11,7 @@ import click
 @click.option("--items", default=600, show_default=True, help="Number of items.")
 @click.option("--users", default=1000, show_default=True, help="Number of users.")
 @click.option("--ratings", default=30_000, show_default=True, help="Number of ratings.")
-@click.option("--seed", default=0, show_default=True, help="Seed of all chance.")
+@click.option("--seed", default=0, show_default=True, help="Seed of all random numbers.")
 @click.option("--force", is_flag=True, help="Replace an earlier simulated catalogue in OUT.")
 def command(out: Path, scenario: str, items: int, users: int, ratings: int, seed: int, force: bool) -> None:
     """Write a catalogue of known truth into the folder OUT: media files, ratings, truth and data card."""

@@ -12,7 +12,7 @@ from mmrec.commands.options import drop_faulty_option, encoder_option, parse_enc
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option("--model", "name", help="Name of the model, e.g. document-user.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the saved model.")
-@click.option("--seed", default=0, show_default=True, help="Seed of all chance in training.")
+@click.option("--seed", default=0, show_default=True, help="Seed of all random numbers in training.")
 @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting of the model, e.g. epochs=20.")
 @click.option("--help-settings", is_flag=True, help="With --model: list its settings, and stop.")
 @encoder_option

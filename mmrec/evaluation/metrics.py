@@ -1,8 +1,7 @@
 """Metrics of ranked lists and of scores; one NDCG in the project.
 
-Equal scores are ranked without favour: recall and NDCG are the mean over all orders of what is tied
-(``expected_hits``), so that a model that scores everything alike gets what chance gets; the other metrics
-are of one drawn order.
+Recall and NDCG are means over all orders of equal scores (``expected_hits``): a model with one score for all items gets
+what a random order gets. The other metrics are those of one drawn order.
 
 References:
     Jarvelin, Kekalainen (2002), Cumulated gain-based evaluation of IR techniques, TOIS 20 (NDCG).
@@ -52,7 +51,7 @@ def hits_of(items: np.ndarray, relevant: np.ndarray) -> np.ndarray:
 
 
 def expected_hits(items: np.ndarray, scores: np.ndarray, relevant: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    """Chance that each place of a list holds a relevant item, over all orders of equal scores.
+    """Probability that each place of a list holds a relevant item, over all orders of equal scores.
 
     A place within a tie holds each of the tied items alike; the last tie goes on beyond the list.
 
@@ -73,12 +72,12 @@ def expected_hits(items: np.ndarray, scores: np.ndarray, relevant: np.ndarray, c
 
 
 def recall(hits: np.ndarray, relevant: np.ndarray) -> np.ndarray:
-    """Hits among the first k over all relevant items: (B, k) bool or chances, (B,) counts -> (B,)."""
+    """Hits among the first k over all relevant items: (B, k) bool or probabilities, (B,) counts -> (B,)."""
     return hits.sum(axis=1) / np.maximum(relevant, 1)
 
 
 def ndcg(hits: np.ndarray, relevant: np.ndarray) -> np.ndarray:
-    """sum_j hit_j / log2(j + 1) over the same sum for a perfect list: (B, k) bool or chances, (B,) counts -> (B,)."""
+    """sum_j hit_j / log2(j + 1) over that of a perfect list: (B, k) bool or probabilities, (B,) counts -> (B,)."""
     k = hits.shape[1]
     discount = 1 / np.log2(np.arange(2, k + 2))  # (k,)
     ideal = np.concatenate([[0.0], np.cumsum(discount)])[np.minimum(relevant, k)]  # (B,)
@@ -102,7 +101,7 @@ def hit_rate(hits: np.ndarray) -> np.ndarray:
 
 
 def auc(scores: np.ndarray, likes: np.ndarray) -> float:
-    """Chance that a like is scored above a dislike, ties half: (N,), (N,) bool; NaN with one class only."""
+    """Probability that a like is scored above a dislike, ties half: (N,), (N,) bool; NaN with one class only."""
     return float(sk.roc_auc_score(likes, scores)) if 0 < likes.sum() < len(likes) else float("nan")
 
 
@@ -135,6 +134,6 @@ def diversity(lists: np.ndarray, vectors: np.ndarray) -> float:
 
 
 def popularity_bias(lists: np.ndarray, ratings: np.ndarray) -> float:
-    """Mean number of training ratings of listed items over that of all ratings' items: 1 = as people choose."""
+    """Mean number of training ratings of listed items over that of all ratings' items: 1 = as users choose."""
     usual = (ratings**2).sum() / max(ratings.sum(), 1)
     return float(ratings[lists[lists >= 0]].mean() / max(usual, 1e-12))

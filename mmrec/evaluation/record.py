@@ -1,6 +1,7 @@
 """Recorded results: what a run found, with all that is needed to run it again."""
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,18 @@ MOVED = {
     "benchmarks/throughput.py": "-m studies.encoders.throughput",
 }
 """Where the script of an older record is now. A page shows the command that works today."""
+
+RENAMED = {
+    "anew": "from scratch",
+    "chance": "random",
+    "figures": "metrics",
+    "likes a person": "likes per user",
+    "mended": "repaired",
+    "nobody": "no_user",
+    "people heard": "profiles updated",
+    "people": "users",
+}
+"""Words in the keys of older records, and what the same is called now. Records keep the keys they were written with."""
 
 UNCOMMITTED = "+"
 """Stands behind a commit whose working tree held changes: nobody else can make such a record again."""
@@ -102,7 +115,7 @@ def save_record(path: Path | str, results: Any, *, seed: int, seeds: int, data_h
 
 
 def load_record(name: str, folder: Path | None = None) -> dict[str, Any]:
-    """A record; its command is the one that works today (``MOVED``).
+    """A record; its command is the one that works today (``MOVED``), and so are the words in its keys (``RENAMED``).
 
     Args:
         name: of ``NAME.json``.
@@ -117,4 +130,12 @@ def load_record(name: str, folder: Path | None = None) -> dict[str, Any]:
     record = json.loads(path.read_text(encoding="utf-8"))
     for script, module in MOVED.items():
         record["command"] = record["command"].replace(f"python {script}", f"python {module}")
-    return record
+    return record | {"results": _in_current_words(record["results"])}
+
+
+def _in_current_words(value: Any) -> Any:
+    """A JSON value whose keys use today's names."""
+    if isinstance(value, dict):
+        former = re.compile(rf"\b({'|'.join(RENAMED)})\b")
+        return {former.sub(lambda m: RENAMED[m[0]], key): _in_current_words(part) for key, part in value.items()}
+    return [_in_current_words(part) for part in value] if isinstance(value, list) else value

@@ -99,7 +99,7 @@ def auc_of_runs(
 
 
 def weighted_auc(scores: np.ndarray, likes: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """(N,), (N,) and (D, N) -> (D,): the chance that a like is scored above a dislike, ties half, pairs weighted."""
+    """(N,), (N,) and (D, N) -> (D,): P(a like scores above a dislike), ties half, pairs weighted."""
     order = np.argsort(scores, kind="stable")
     starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf) > 0)  # of each group of equal scores
     up = np.add.reduceat((weight * likes)[:, order], starts, axis=1)  # (D, G)

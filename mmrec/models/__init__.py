@@ -8,7 +8,7 @@ from mmrec.errors import InputError
 from mmrec.models.base import Recommender, read_record
 
 REGISTRY = {
-    "chance": "mmrec.models.chance:Chance",
+    "random": "mmrec.models.random_order:RandomOrder",
     "popularity": "mmrec.models.popularity:Popularity",
     "popularity-recent": "mmrec.models.popularity:RecentPopularity",
     "content-popularity": "mmrec.models.content_popularity:ContentPopularity",
@@ -35,6 +35,8 @@ REGISTRY = {
     "rank-fusion": "mmrec.models.ensemble:RankFusion",
     "stacked": "mmrec.models.ensemble:Stacked",
 }
+RENAMED = {"chance": "random"}
+"""Former name of a model -> its name. Saved models are read under both."""
 
 
 def model_class(name: str) -> type[Recommender]:
@@ -43,6 +45,8 @@ def model_class(name: str) -> type[Recommender]:
     Raises:
         InputError: there is no such model.
     """
+    if name in RENAMED:
+        raise InputError(f"the model {name!r} is now called {RENAMED[name]!r}")
     if name not in REGISTRY:
         raise InputError(f"unknown model {name!r}: choose from {', '.join(REGISTRY)}")
     module, _, attribute = REGISTRY[name].partition(":")
@@ -57,4 +61,5 @@ def make_model(name: str, **settings: Any) -> Recommender:
 def load_model(folder: Path | str) -> Recommender:
     """A saved model, ready to score. No pickle is read."""
     record = read_record(folder)
-    return make_model(record["name"], **record["settings"])._load(Path(folder), record)
+    name = RENAMED.get(record["name"], record["name"])
+    return make_model(name, **record["settings"])._load(Path(folder), record)

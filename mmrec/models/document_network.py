@@ -151,7 +151,7 @@ def _sum(terms: list[Any]) -> Any:
     """The terms' sum, always in one order.
 
     TensorFlow turns a + b + c into one operation that starts with whichever term's memory it may overwrite,
-    which depends on chance; floating-point sums depend on their order, and training would not repeat itself.
+    which is random; floating-point sums depend on their order, and training would not repeat itself.
     """
     return ops.sum(ops.stack(terms), axis=0)
 

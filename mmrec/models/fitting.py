@@ -53,7 +53,7 @@ def fit_model(name: str, train: Interactions, features: Features | None = None, 
 def fitter(
     name: str, train: Interactions, features: Features | None = None, **settings: Any
 ) -> Callable[[int], Recommender]:
-    """A function of a seed that gives the fitted model; a model without chance is the same for every seed."""
+    """A function of a seed that gives the fitted model; a model without random numbers is the same for every seed."""
     seeded = "seed" in model_class(name).declared
     return lambda seed: fit_model(name, train, features, **settings, **({"seed": seed} if seeded else {}))
 

@@ -54,7 +54,7 @@ class FusionTrainer(BatchLossModel):
         self.known = ops.convert_to_tensor(known[:, None], "float32")  # (I, 1)
         self.place = np.arange(len(known), dtype=np.int32)
         self.modality_dropout, self.identity_dropout = modality_dropout, identity_dropout
-        self.chance = keras.random.SeedGenerator(seed)
+        self.random = keras.random.SeedGenerator(seed)
         self.built = True
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> dict[str, Any]:
@@ -66,11 +66,11 @@ class FusionTrainer(BatchLossModel):
         tables = {**self.constants, **inputs.get("tables", {})}
         if training:
             shape = ops.shape(present)
-            stay = keras.random.uniform(shape, seed=self.chance) >= self.modality_dropout  # (I, m)
-            last = keras.random.uniform(shape, seed=self.chance) * present  # the one modality that always stays
+            stay = keras.random.uniform(shape, seed=self.random) >= self.modality_dropout  # (I, m)
+            last = keras.random.uniform(shape, seed=self.random) * present  # the one modality that always stays
             last = last >= ops.max(last, axis=1, keepdims=True)  # (I, m)
             present = present * ops.cast(ops.logical_or(stay, last), "float32")  # (I, m)
-            own = keras.random.uniform(ops.shape(known), seed=self.chance) >= self.identity_dropout  # (I, 1)
+            own = keras.random.uniform(ops.shape(known), seed=self.random) >= self.identity_dropout  # (I, 1)
             known = known * ops.cast(own, "float32")  # (I, 1)
         z, q, b, auxiliary = self.network.items(tables, present, self.place, known)
         p = self.network.users(inputs["rated"], inputs["met"], z, training=training)  # (2, P, T d)

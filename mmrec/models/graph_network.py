@@ -68,7 +68,7 @@ class GraphNetwork(BatchLossModel):
         self.known = ops.convert_to_tensor(known[:, None], "float32")  # (I, 1)
         self.reach, self.content, self.temperature = layers, content, temperature
         self.dropout, self.identity_dropout = dropout, identity_dropout
-        self.chance = keras.random.SeedGenerator(seed)
+        self.random = keras.random.SeedGenerator(seed)
         users, items = liked.shape
         for name, count in (("people", users), ("items", items)):
             setattr(self, name, self.add_weight(shape=(count, embedding_size), initializer=normal(0.1), name=name))
@@ -100,12 +100,12 @@ class GraphNetwork(BatchLossModel):
         """Inputs of ``Blocks`` -> logits (P, C) of the block's users and items."""
         own = self.known  # (I, 1)
         if training and self.identity_dropout:
-            stay = keras.random.uniform(ops.shape(own), seed=self.chance) >= self.identity_dropout
+            stay = keras.random.uniform(ops.shape(own), seed=self.random) >= self.identity_dropout
             own = own * ops.cast(stay, "float32")
         p, q = self.vectors(own)
         p, q = ops.take(p, inputs["user"], axis=0), ops.take(q, inputs["item"], axis=0)  # (P, d), (C, d)
         if training and self.dropout:
-            p = keras.random.dropout(p, self.dropout, seed=self.chance)
+            p = keras.random.dropout(p, self.dropout, seed=self.random)
         return ops.matmul(p, ops.transpose(q)) + rows_of(self.b, inputs["item"])  # (P, C)
 
     def batch_loss(self, targets: Any, outputs: Any) -> Any:
@@ -129,7 +129,7 @@ class Blocks(keras.utils.PyDataset):
         steps: blocks an epoch.
         batch_size: most people of a block.
         candidates: most items of a block.
-        rng: source of all chance.
+        rng: source of all random numbers.
     """
 
     def __init__(

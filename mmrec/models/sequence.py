@@ -59,7 +59,7 @@ class SequenceNetwork(BatchLossModel):
         self.encoder, self.identity_dropout, self.l2 = encoder, identity_dropout, l2
         self.z = ops.convert_to_tensor(z)  # (I, F)
         self.known = ops.convert_to_tensor(known[:, None], "float32")  # (I, 1)
-        self.chance = keras.random.SeedGenerator(seed)
+        self.random = keras.random.SeedGenerator(seed)
         self.drop_input, self.drop_output = layers.Dropout(dropout), layers.Dropout(dropout)
         self.w = self.add_weight(
             shape=(z.shape[1], embedding_size),
@@ -83,7 +83,7 @@ class SequenceNetwork(BatchLossModel):
             return x
         own = self.known  # (I, 1)
         if training and self.identity_dropout:
-            stay = keras.random.uniform(ops.shape(own), seed=self.chance) >= self.identity_dropout
+            stay = keras.random.uniform(ops.shape(own), seed=self.random) >= self.identity_dropout
             own = own * ops.cast(stay, "float32")
         return x + self.e * own
 

@@ -32,7 +32,7 @@ class Towers(BatchLossModel):
 
     Args:
         users, z, known: U, item features (I, F), and which items have a training row (I,): the others have no e and h.
-        log_draw: (I,) logarithm of the chance that an item is in a batch.
+        log_draw: (I,) logarithm of the probability that an item is in a batch.
         embedding_size: d.
         temperature: t.
         dropout: share of the person's vector that is dropped in training.
@@ -60,7 +60,7 @@ class Towers(BatchLossModel):
         self.z = ops.convert_to_tensor(z)  # (I, F)
         self.known = ops.convert_to_tensor(known[:, None], "float32")  # (I, 1)
         self.log_draw = ops.convert_to_tensor(log_draw, "float32")  # (I,)
-        self.chance = keras.random.SeedGenerator(seed)
+        self.random = keras.random.SeedGenerator(seed)
         d, small, wide = embedding_size, normal(0.05), normal(embedding_size**-0.5)
         self.e_user = self.add_weight(shape=(users, d), initializer=small, name="people")
         self.e_item = self.add_weight(shape=(len(z), d), initializer=small, name="items")
@@ -86,7 +86,7 @@ class Towers(BatchLossModel):
         e = rows_of(self.e_user, user)  # (P, d)
         p = e + pooled
         if training and self.dropout:
-            p = keras.random.dropout(p, self.dropout, seed=self.chance)
+            p = keras.random.dropout(p, self.dropout, seed=self.random)
         return unit(p)
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
@@ -94,7 +94,7 @@ class Towers(BatchLossModel):
         rows = inputs["rows"]
         own = ops.take(self.known, rows, axis=0)  # (n, 1)
         if training and self.identity_dropout:
-            stay = keras.random.uniform(ops.shape(own), seed=self.chance) >= self.identity_dropout
+            stay = keras.random.uniform(ops.shape(own), seed=self.random) >= self.identity_dropout
             own = own * ops.cast(stay, "float32")
         q = self.item(rows, own)  # (n, d)
         p = self.person(inputs["user"], inputs["kept"], training)  # (P, d)
@@ -120,7 +120,7 @@ class HeldBack(keras.utils.PyDataset):
     Args:
         liked: (U, I) sparse.
         batch_size: P.
-        rng: source of all chance.
+        rng: source of all random numbers.
     """
 
     def __init__(self, liked: csr_matrix, *, batch_size: int, rng: np.random.Generator) -> None:
@@ -151,11 +151,11 @@ class HeldBack(keras.utils.PyDataset):
 
 
 def log_draw_of(liked: csr_matrix, batch_size: int) -> np.ndarray:
-    """(I,): log(1 - (1 - r)^c), an item of c likes, each of which a batch asks for with chance r."""
+    """(I,): log(1 - (1 - r)^c), an item of c likes, each of which a batch asks for with probability r."""
     people = max(1, int(np.count_nonzero(np.diff(liked.indptr))))
-    chance = min(1.0, batch_size / people) * (1 - sum(KEPT) / 2)
+    probability = min(1.0, batch_size / people) * (1 - sum(KEPT) / 2)
     count = np.maximum(np.asarray(liked.sum(axis=0)).ravel(), 1)  # (I,)
-    return np.log(-np.expm1(count * np.log1p(-chance)))
+    return np.log(-np.expm1(count * np.log1p(-probability)))
 
 
 class TwoTowers(ContentDotProduct, FoldsInUsers):
@@ -163,7 +163,7 @@ class TwoTowers(ContentDotProduct, FoldsInUsers):
 
     The negatives of a like are all other items that the batch asks about, as usual with in-batch negatives: they may
     include items that the user rated or likes. Popular items are in more batches, hence punished more often;
-    subtracting the logarithm of that chance from the logits undoes it.
+    subtracting the logarithm of that probability from the logits undoes it.
 
     A user without a training like is the average user; an item without a training row is told by its features alone.
     """

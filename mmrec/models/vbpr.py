@@ -89,7 +89,7 @@ class LikedAndDrawn(keras.utils.PyDataset):
         batch_size: B, about.
         negatives: N.
         popularity: an item is drawn in proportion to its number of likes, to this power.
-        rng: source of all chance.
+        rng: source of all random numbers.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Who rates what, when and how: chance enters here and nowhere after."""
+"""Who rates what, when and how: the last random numbers are drawn here."""
 
 from dataclasses import dataclass, replace
 

@@ -21,9 +21,9 @@ from mmrec.simulation.scenarios import SCENARIOS
 from mmrec.simulation.truth import ItemFactors, draw_items, draw_truth
 
 ABSENT = 0.1
-"""Chance that a modality is missing from an item."""
+"""Probability that a modality is missing from an item."""
 SILENT = 0.3
-"""Chance that a rating comes without a review."""
+"""Probability that a rating comes without a review."""
 
 
 def simulate(
@@ -75,7 +75,7 @@ def simulate(
         (part / name).mkdir(parents=True)
     bar = tqdm(item_seed.spawn(items), desc=plan.name, disable=None if progress else True)
     work = joblib.Parallel(n_jobs=2, batch_size=20)
-    rows = work(joblib.delayed(_make_item)(part, plan, factors, item, chance) for item, chance in enumerate(bar))
+    rows = work(joblib.delayed(_make_item)(part, plan, factors, item, seed) for item, seed in enumerate(bar))
     get_reusable_executor().shutdown()  # else its processes hold their memory for five minutes more
     table = pd.DataFrame(rows)
     _write_csv(part / "product_data.csv", table.drop(columns="language"))
@@ -105,10 +105,10 @@ def simulate(
 
 
 def _make_item(
-    folder: Path, scenario: Scenario, factors: ItemFactors, item: int, chance: np.random.SeedSequence
+    folder: Path, scenario: Scenario, factors: ItemFactors, item: int, seed: np.random.SeedSequence
 ) -> dict[str, str]:
     """Write the media of one item; returns its row of product_data.csv and its language."""
-    rng = np.random.default_rng(chance)
+    rng = np.random.default_rng(seed)
     ident = f"{scenario.prefix}{item + 1:04d}"
     pictures, sounds = scenario.folders
     here = rng.random(3) >= ABSENT

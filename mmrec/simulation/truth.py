@@ -12,7 +12,7 @@ from mmrec.simulation.factors import Process, Scenario
 SPREAD = 2.3
 """Deviation of preference in units of the noise: sets how much of a rating is luck."""
 EXPOSURE = 0.6
-"""How much people choose what they will like: exponent of preference in the chance of a rating."""
+"""How much people choose what they will like: exponent of preference in the probability of a rating."""
 CUTS = (-2.8, -1.4, 0.0, 1.5)
 """Where preference plus noise, less the threshold of a like, turns into 2, 3, 4 and 5 stars."""
 
@@ -27,7 +27,7 @@ class Truth:
         start, end: (U, D) tastes at the beginning and the end of the two years.
         bias: (U,) how generous a user is.
         popularity: (I,) log of how often an item is met, whatever one thinks of it.
-        threshold: preference at which a like has chance one half.
+        threshold: preference at which a like has probability one half.
         until: (U,) time of each user's last rating, from 0 to 1.
         visible: (3, D) bool, whether text, image, audio show a column.
     """
@@ -54,7 +54,7 @@ class Truth:
         return taste @ self.items.T + self.bias[users, None]  # (B, I)
 
     def like_probability(self, preference: np.ndarray) -> np.ndarray:
-        """Chance of 4 or 5 stars."""
+        """Probability of 4 or 5 stars."""
         return 1 / (1 + np.exp(self.threshold - preference))
 
     def save(self, path: Path) -> None:

@@ -59,13 +59,13 @@ def with_feedback(
     lists, answers, quality = [], [], []
     for _ in range(rounds):
         shown, _ = models[-1].recommend(users, k=k)  # (U, k)
-        chance = np.take_along_axis(probability, shown, axis=1)  # (U, k)
-        liked = rng.random(shown.shape) < chance
+        likely = np.take_along_axis(probability, shown, axis=1)  # (U, k)
+        liked = rng.random(shown.shape) < likely
         ratings = ratings.with_rows(_as_ratings(shown, liked, train))
         models.append(models[-1].hear(ratings, features))
         lists.append(shown)
         answers.append(liked)
-        quality.append(chance.mean(axis=1))
+        quality.append(likely.mean(axis=1))
     return Rounds(np.stack(lists), np.stack(answers), np.stack(quality), tuple(models))
 
 
@@ -78,9 +78,9 @@ def without_feedback(
         lists (R, U, k), and the mean true probability that a shown item is liked (R, U).
     """
     ranked, _ = model.recommend(np.arange(len(probability)), k=rounds * k)  # (U, R k)
-    chance = np.take_along_axis(probability, ranked, axis=1)  # (U, R k)
+    likely = np.take_along_axis(probability, ranked, axis=1)  # (U, R k)
     shape = len(probability), rounds, k
-    return ranked.reshape(shape).transpose(1, 0, 2), chance.reshape(shape).mean(axis=2).T
+    return ranked.reshape(shape).transpose(1, 0, 2), likely.reshape(shape).mean(axis=2).T
 
 
 def _as_ratings(shown: np.ndarray, liked: np.ndarray, train: Interactions) -> Interactions:

@@ -154,7 +154,7 @@ def _convolution(x: Any, width: int, size: int = 3, strides: int = 1) -> Any:
 
 
 class _Batches(keras.utils.PyDataset):
-    """Bent pictures in a new order and in new ways every epoch; all chance comes from the seed."""
+    """Bent pictures in a new order and in new ways every epoch; all random numbers come from the seed."""
 
     def __init__(self, images: np.ndarray, labels: np.ndarray, size: int, seed: int) -> None:
         super().__init__()
@@ -178,7 +178,7 @@ class DigitClassifier:
 
     Args:
         epochs, learning_rate, batch_size: of AdamW with a cosine decay.
-        smoothing: chance that the labels leave to other words.
+        smoothing: probability that the labels leave to other words.
         networks: how many are trained, alike but for their seed; their chances are averaged.
         seed: of weights, order and bending.
 

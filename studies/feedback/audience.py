@@ -17,22 +17,22 @@ class Audience:
         rng: draws the answers; not the stream that a policy draws from.
 
     Attributes:
-        chance: (U, I) float64, the probability of a like; only the oracle policy may read it.
+        probability: (U, I) float64, the probability of a like; only the oracle policy may read it.
     """
 
     def __init__(self, truth: Truth, people: np.ndarray, rng: np.random.Generator) -> None:
-        self.chance = truth.like_probability(truth.preference(people, truth.until[people]))  # (U, I)
-        self._likes = rng.random(self.chance.shape) < self.chance  # (U, I)
+        self.probability = truth.like_probability(truth.preference(people, truth.until[people]))  # (U, I)
+        self._likes = rng.random(self.probability.shape) < self.probability  # (U, I)
 
     @property
     def users(self) -> int:
         """Number of users."""
-        return self.chance.shape[0]
+        return self.probability.shape[0]
 
     @property
     def items(self) -> int:
         """Number of items."""
-        return self.chance.shape[1]
+        return self.probability.shape[1]
 
     def answer(self, items: np.ndarray) -> np.ndarray:
         """Likes of all users for the items they are shown: (U, k) -> (U, k) bool."""
@@ -40,9 +40,9 @@ class Audience:
 
     def expected(self, items: np.ndarray) -> np.ndarray:
         """Expected number of likes of a list: (U, k) -> (U,)."""
-        return np.take_along_axis(self.chance, items, axis=1).sum(axis=1)
+        return np.take_along_axis(self.probability, items, axis=1).sum(axis=1)
 
     def best(self, rounds: int, k: int) -> np.ndarray:
         """(rounds, U): expected likes of the oracle, which shows the k best of the items not yet shown."""
-        falling = -np.sort(-self.chance, axis=1)[:, : rounds * k]  # (U, rounds k)
+        falling = -np.sort(-self.probability, axis=1)[:, : rounds * k]  # (U, rounds k)
         return falling.reshape(self.users, rounds, k).sum(axis=2).T

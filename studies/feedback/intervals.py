@@ -10,7 +10,7 @@ from studies.feedback.audience import Audience
 from studies.feedback.belief import LinearBelief
 from studies.feedback.loop import run_loop
 from studies.feedback.offpolicy import ESTIMATORS, draw_logs, effective_size, exact_moments, softmax_policy
-from studies.feedback.policies import Chance, Popular
+from studies.feedback.policies import Popular, Random
 
 
 def earlier_policies(
@@ -30,7 +30,7 @@ def earlier_policies(
     Returns:
         (U, I) chances of showing each item, and (U, I) predicted answers in [0, 1].
     """
-    trace = run_loop(Chance(), audience, rounds=rounds, k=5, rng=rng)
+    trace = run_loop(Random(), audience, rounds=rounds, k=5, rng=rng)
     popular = Popular(audience.items)
     for items, likes in zip(trace.items, trace.likes, strict=True):
         belief.learn(items, likes)
@@ -42,7 +42,7 @@ def earlier_policies(
 def measured_coverage(
     logging: np.ndarray,
     target: np.ndarray,
-    chance: np.ndarray,
+    probability: np.ndarray,
     predicted: np.ndarray,
     *,
     showings: int,
@@ -54,7 +54,7 @@ def measured_coverage(
 
     Args:
         logging, target: (U, I), chances of showing each item.
-        chance: (U, I), of a like; the true value is its mean under ``target`` over all users.
+        probability: (U, I), of a like; the true value is its mean under ``target`` over all users.
         predicted: (U, I), for the direct method and for doubly robust; not learned from these logs.
         showings: length of a log.
         logs: how many.
@@ -73,9 +73,9 @@ def measured_coverage(
     """
     if logs < 2:
         raise InputError("coverage and deviation need two logs or more")
-    truth = float((target * chance).sum(axis=1).mean())
-    log = draw_logs(logging, target, chance, predicted, (logs, showings), rng)
-    exact, rows = exact_moments(logging, target, chance, predicted), {}
+    truth = float((target * probability).sum(axis=1).mean())
+    log = draw_logs(logging, target, probability, predicted, (logs, showings), rng)
+    exact, rows = exact_moments(logging, target, probability, predicted), {}
     for name, estimator in ESTIMATORS.items():
         found = estimator(log, level)
         held = int(((found.low <= truth) & (truth <= found.high)).sum())

@@ -1,7 +1,8 @@
 r"""What a log of answers says of a policy that was never run.
 
-A log holds, for each showing n, the person, the item a that the logging policy drew with known chance $\mu_n > 0$, and
-the answer r. The policy in question would draw the item with chance $\pi_n$; its weight is $w_n = \pi_n / \mu_n$.
+A log holds, for each showing n, the user, the item a that the logging policy drew with known probability
+$\mu_n > 0$, and the answer r. The policy in question would draw the item with probability $\pi_n$;
+its weight is $w_n = \pi_n / \mu_n$.
 With $\hat q$ a prediction of answers that was not learned from the log:
 
 - direct method: the mean of $\sum_a \pi(a) \hat q(a)$; as right as the prediction is;
@@ -19,7 +20,7 @@ bring the mean of the log to v:
   $(r - g - v)^2$ under squared weights, its answers turned; g is 0 for SNIPS, else $\hat q - \sum_a \pi(a) \hat q(a)$,
   and $\hat v = \sum w (r - g) / \sum w$. The weights met are taken as given: they tell nothing of v.
 - IPS: $(\hat v - v)^2 \le t^2 (M \rho(v) - v^2) / n$, with $\rho(v)$ the share of likes under squared weights, moved by
-  as much as their mean. The sum of the weights is left to chance here, so that weights that were not met count as
+  as much as their mean. The sum of the weights is random here, so that weights that were not met count as
   well: M, the mean square of all weights, is known from both policies.
 
 Unequal weights leave few showings to read S and $\rho$ from, so that the quantile is Student's, with Satterthwaite's
@@ -185,7 +186,7 @@ def _upper_end(w: np.ndarray, r: np.ndarray, g: np.ndarray, level: float) -> np.
     """(...): the largest v up to 1 with (middle - v)^2 = t^2 S(v) / effective size; w, r, g are (..., n)."""
     squares = w**2
     middle = _under(w, r - g)  # (...)
-    # to reach v, a dislike becomes a like with chance 1 - (1 - v) / (1 - middle), so that
+    # to reach v, a dislike becomes a like with probability 1 - (1 - v) / (1 - middle), so that
     # S(v) = mean (1 - g - v)^2 - (1 - v) / (1 - middle) mean (1 - r) (1 - 2 g - 2 v) = s0 + s1 v + s2 v^2
     room = np.where(middle < 1, 1 - middle, np.inf)
     still, slope = _under(squares, (1 - r) * (1 - 2 * g)) / room, _under(squares, 1 - r) / room
@@ -211,7 +212,7 @@ def effective_size(log: Log) -> np.ndarray:
 
 
 def exact_moments(
-    logging: np.ndarray, target: np.ndarray, chance: np.ndarray, predicted: np.ndarray
+    logging: np.ndarray, target: np.ndarray, probability: np.ndarray, predicted: np.ndarray
 ) -> dict[str, tuple[float, float]]:
     """Expectation and deviation of one showing's term, by summing over all users, items and answers.
 
@@ -221,7 +222,7 @@ def exact_moments(
 
     Args:
         logging, target: (U, I), probabilities of showing each item; ``logging`` is above 0 wherever ``target`` is.
-        chance: (U, I), probability of a like.
+        probability: (U, I), probability of a like.
         predicted: (U, I), predicted answers, not learned from the log.
 
     Returns:
@@ -237,8 +238,8 @@ def exact_moments(
     }
     found = {}
     for name, (like, none) in terms.items():
-        mean = float((shown * (chance * like + (1 - chance) * none)).sum())
-        variance = (shown * (chance * (like - mean) ** 2 + (1 - chance) * (none - mean) ** 2)).sum()
+        mean = float((shown * (probability * like + (1 - probability) * none)).sum())
+        variance = (shown * (probability * (like - mean) ** 2 + (1 - probability) * (none - mean) ** 2)).sum()
         found[name] = mean, float(np.sqrt(variance))
     return found
 
@@ -249,7 +250,7 @@ def softmax_policy(scores: np.ndarray, temperature: float, floor: float = 0.0) -
     Args:
         scores: (U, I).
         temperature: the lower, the nearer to the best item alone.
-        floor: in [0, 1]; above 0 every item has a chance of at least floor / I, whatever the scores.
+        floor: in [0, 1]; above 0 every item has a probability of at least floor / I, whatever the scores.
 
     Returns:
         (U, I), rows sum to 1.
@@ -258,7 +259,7 @@ def softmax_policy(scores: np.ndarray, temperature: float, floor: float = 0.0) -
         InputError: the temperature is not above 0.
     """
     if temperature <= 0:
-        raise InputError(f"temperature must be above 0, not {temperature}: without chance there are no weights")
+        raise InputError(f"temperature must be above 0, not {temperature}: without random lists there are no weights")
     shifted = (scores - scores.max(axis=1, keepdims=True)) / temperature
     weights = np.exp(shifted)
     return (1 - floor) * weights / weights.sum(axis=1, keepdims=True) + floor / scores.shape[1]
@@ -267,7 +268,7 @@ def softmax_policy(scores: np.ndarray, temperature: float, floor: float = 0.0) -
 def draw_logs(
     logging: np.ndarray,
     target: np.ndarray,
-    chance: np.ndarray,
+    probability: np.ndarray,
     predicted: np.ndarray,
     shape: tuple[int, ...],
     rng: np.random.Generator,
@@ -275,9 +276,9 @@ def draw_logs(
     """Logs of simulated users: a user at random, an item by the logging policy, an answer by the truth.
 
     Args:
-        logging: (U, I), mu; every item that ``target`` may show must have a chance.
+        logging: (U, I), mu; every item that ``target`` may show must have a probability above 0.
         target: (U, I), pi.
-        chance: (U, I), of a like.
+        probability: (U, I), of a like.
         predicted: (U, I), predicted answers.
         shape: (..., n) of the logs.
         rng: source of all draws.
@@ -295,7 +296,7 @@ def draw_logs(
     ratio = np.divide(target, logging, out=np.zeros_like(target), where=logging > 0)  # (U, I)
     return Log(
         weight=ratio[person, item],
-        answer=(rng.random(shape) < chance[person, item]).astype(np.float64),
+        answer=(rng.random(shape) < probability[person, item]).astype(np.float64),
         predicted=predicted[person, item],
         planned=(target * predicted).sum(axis=1)[person],
         square=(target * ratio).sum(axis=1)[person],

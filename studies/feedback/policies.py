@@ -40,7 +40,7 @@ class Unlearning(Policy):
         """Nothing."""
 
 
-class Chance(Unlearning):
+class Random(Unlearning):
     """Any unseen item."""
 
     def choose(self, unseen: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
@@ -68,11 +68,11 @@ class Oracle(Unlearning):
     """Knows each probability of a like: no policy is better in expectation, at any round."""
 
     def __init__(self, audience: Audience) -> None:
-        self.chance = audience.chance
+        self.probability = audience.probability
 
     def choose(self, unseen: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
         """(U, k) by probability of a like."""
-        return best_unseen(self.chance, unseen, k, rng)
+        return best_unseen(self.probability, unseen, k, rng)
 
 
 class Greedy(Policy):
@@ -95,7 +95,7 @@ class Greedy(Policy):
 
 
 class EpsilonGreedy(Greedy):
-    """Greedy, but each place of a list goes to any unseen item with chance ``epsilon``."""
+    """Greedy, but each place of a list goes to any unseen item with probability ``epsilon``."""
 
     def __init__(self, belief: LinearBelief, epsilon: float = 0.1) -> None:
         super().__init__(belief)
@@ -107,7 +107,7 @@ class EpsilonGreedy(Greedy):
 
 
 def give_away(items: np.ndarray, unseen: np.ndarray, epsilon: float, rng: np.random.Generator) -> np.ndarray:
-    """Each place of the lists (U, k) given to an unseen item outside the list with chance ``epsilon``."""
+    """Each place of the lists (U, k) given to an unseen item outside the list with probability ``epsilon``."""
     rest = unseen.copy()
     np.put_along_axis(rest, items, False, axis=1)
     others = best_unseen(np.zeros(rest.shape), rest, items.shape[1], rng)  # (U, k)

@@ -8,7 +8,6 @@ same time. The first 300 users of the embedded catalogue serve to choose setting
 """
 
 import argparse
-import json
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from mmrec.data.catalogue import Catalogue, Interactions
 from mmrec.data.reader import read_catalogue
 from mmrec.datasets import EMBEDDED, open_dataset
 from mmrec.errors import MissingDataError
-from mmrec.evaluation.record import check_committed, save_record
+from mmrec.evaluation.record import check_committed, load_record, save_record
 from mmrec.evaluation.statistics import bootstrap_interval, holm, paired_test
 from mmrec.features.extraction import extract
 from mmrec.models import make_model
@@ -86,8 +85,8 @@ def summary(study: PolicyStudy, base: str) -> dict[str, Any]:
     """Curves, metrics with intervals and paired tests."""
     return {
         "curves": {name: study.curves(name) for name in study.traces},
-        "figures": {name: study.figures(name) for name in study.traces},
-        f"regret against {base}, paired over people": study.against(base).to_dict("index"),
+        "metrics": {name: study.metrics(name) for name in study.traces},
+        f"regret against {base}, paired over users": study.against(base).to_dict("index"),
     }
 
 
@@ -95,7 +94,7 @@ def policy_results(arms: np.ndarray, truth: Truth, tuning: np.ndarray, people: n
     """Policies with settings chosen on the tuning people."""
     makers: dict[str, Any] = {
         "oracle": lambda audience, seed: policies.Oracle(audience),
-        "chance": lambda audience, seed: policies.Chance(),
+        "random": lambda audience, seed: policies.Random(),
         "popular": lambda audience, seed: policies.Popular(audience.items),
     }
     chosen, logs = {}, {}
@@ -106,7 +105,7 @@ def policy_results(arms: np.ndarray, truth: Truth, tuning: np.ndarray, people: n
         print(kind, chosen[kind], flush=True)
     study = compare_policies(makers, truth, people, **loop)
     best = study.traces["oracle"][0].best.sum(axis=0).mean()
-    return {"settings": chosen, "search": logs, "oracle's likes a person": best, **summary(study, "Greedy")}
+    return {"settings": chosen, "search": logs, "oracle's likes per user": best, **summary(study, "Greedy")}
 
 
 def retraining_results(
@@ -118,14 +117,14 @@ def retraining_results(
     chosen, logs = {}, {}
     tried = {"seeds": 2, "seed": TUNING_SEED, "rounds": loop["rounds"]}
     for way in WAYS:
-        passes = {"anew": (4, 8, 16), "warm": (1, 2, 4), "new": (2, 4, 8, 16)}[way]
+        passes = {"from scratch": (4, 8, 16), "warm": (1, 2, 4), "new": (2, 4, 8, 16)}[way]
         grid = [{"epochs": epochs} for epochs in passes]
         chosen[way], logs[way] = choose_settings(
             lambda way=way, **tries: partial(neural, arms, way, tries), grid, truth, tuning, **tried
         )
         makers[f"scorer, {way}"] = partial(neural, arms, way, chosen[way])
         print(way, chosen[way], flush=True)
-    makers["linear, anew"] = lambda audience, seed: AllAnswers(LinearBelief(arms, audience.users, l2))
+    makers["linear, from scratch"] = lambda audience, seed: AllAnswers(LinearBelief(arms, audience.users, l2))
     makers["linear, new"] = linear(arms, "Greedy", l2)
     study = compare_policies(makers, truth, people, **loop)
     lasts = {name: np.mean([trace.seconds[-1] for trace in traces]) for name, traces in study.traces.items()}
@@ -145,14 +144,17 @@ def offpolicy_results(
     audience = Audience(truth, people, np.random.default_rng([seed, 2]))
     belief = LinearBelief(arms, audience.users, l2)
     logging, predicted = earlier_policies(audience, belief, np.random.default_rng([seed, 3]))
-    results: dict[str, Any] = {"logs": logs, "logging policy's value": (logging * audience.chance).sum(axis=1).mean()}
+    results: dict[str, Any] = {
+        "logs": logs,
+        "logging policy's value": (logging * audience.probability).sum(axis=1).mean(),
+    }
     for name, temperature in TEMPERATURES.items():
         target = softmax_policy(predicted, temperature)
         for length in showings:
             results[f"{name}, {length} showings"] = measured_coverage(
                 logging,
                 target,
-                audience.chance,
+                audience.probability,
                 predicted,
                 showings=length,
                 logs=logs,
@@ -173,7 +175,7 @@ def replay_results(rows: Interactions, chunks: int = 100) -> Any:
     beginnings = [rows.take(cut_in_time(rows, 0.5, chunks, seed)[0]) for seed in range(ORDERS)]
     plans = {
         ("ease", "frozen"): stand_still,
-        ("ease", "weights frozen, people heard"): listen,
+        ("ease", "weights frozen, profiles updated"): listen,
         ("ease", "refitted"): refit,
         ("popularity", "frozen"): stand_still,
         ("popularity", "refitted"): refit,
@@ -196,11 +198,11 @@ def replay_results(rows: Interactions, chunks: int = 100) -> Any:
             for group, members in (("", np.ones(rows.users, bool)), (", known at the start", known)):
                 measured = each[~np.isnan(each) & members]
                 results[name][metric + group] = bootstrap_interval(measured, np.random.default_rng(0))
-                results["people" + group] = len(measured)
+                results["users" + group] = len(measured)
     tests = {}
     for first, second in (
         ("ease, refitted", "ease, frozen"),
-        ("ease, refitted", "ease, weights frozen, people heard"),
+        ("ease, refitted", "ease, weights frozen, profiles updated"),
         ("popularity, refitted", "popularity, frozen"),
     ):
         leader, other = (
@@ -209,7 +211,7 @@ def replay_results(rows: Interactions, chunks: int = 100) -> Any:
         measured = ~np.isnan(leader)
         tests[f"{first} - {second}"] = paired_test(leader[measured], other[measured], np.random.default_rng(0))
     adjusted = holm({name: p for name, (_, p) in tests.items()})
-    results["NDCG@20, paired over people"] = {
+    results["NDCG@20, paired over users"] = {
         name: {"difference": gap, "p": p, "p (Holm)": adjusted[name]} for name, (gap, p) in tests.items()
     }
     return results
@@ -231,7 +233,7 @@ def draw_results(settings: dict[str, Any], ways: dict[str, Any], draws: int, rou
             arms = fused_features(extract(catalogue), catalogue.interactions)
         makers: dict[str, Any] = {
             "popular": lambda audience, seed: policies.Popular(audience.items),
-            "chance": lambda audience, seed: policies.Chance(),
+            "random": lambda audience, seed: policies.Random(),
         }
         for kind, chosen in settings.items():
             makers[kind] = linear(arms, kind, **chosen)
@@ -300,7 +302,7 @@ def main() -> None:
     arms = fused_features(extract(catalogue), catalogue.interactions)
     tuning, people = np.split(np.arange(len(catalogue.user_ids)), [TUNING_PEOPLE])
     loop = {"seeds": options.seeds, "rounds": options.rounds}
-    earlier = json.loads(options.out.read_text(encoding="utf-8")) if options.out.is_file() else {}
+    earlier = load_record(options.out.stem, options.out.parent) if options.out.is_file() else {}
     results = earlier.get("results", {})
     kept = kept_parts(earlier, parts)
     if "policies" in parts:

@@ -3,7 +3,7 @@ r"""A scorer trained on the answers as they come in: from scratch, from its last
 The scorer is formula (5) of the document with a user in it, $R = \sigma(p_u \cdot W x_i + w \cdot x_i + b)$, on fused
 item features x. The three ways differ in the answers they train on and in the weights they start from:
 
-- ``"anew"``: from the first weights, on all answers;
+- ``"from scratch"``: from the first weights, on all answers;
 - ``"warm"``: from the weights of the last round, on all answers;
 - ``"new"``: from the weights of the last round, on the answers of this round.
 
@@ -21,7 +21,7 @@ from mmrec.seeding import set_seed
 from studies.feedback.belief import LinearBelief
 from studies.feedback.policies import Greedy, Policy, best_unseen, give_away
 
-WAYS = ("anew", "warm", "new")
+WAYS = ("from scratch", "warm", "new")
 
 
 class AllAnswers(Greedy):
@@ -93,7 +93,7 @@ class NeuralPolicy(Policy):
         self._answers.append((people, items.ravel(), likes.ravel().astype(np.float32)))
         if self.way == "new":
             self._answers = self._answers[-1:]
-        if self.way == "anew":
+        if self.way == "from scratch":
             for variable, value in zip(self._variables(), self._first, strict=True):
                 variable.assign(value)
         user, item, like = (np.concatenate(column) for column in zip(*self._answers, strict=True))

@@ -53,7 +53,7 @@ class PolicyStudy:
             "coverage": np.mean([trace.coverage() for trace in traces], axis=0),
         }
 
-    def figures(self, policy: str) -> dict[str, tuple[float, float, float]]:
+    def metrics(self, policy: str) -> dict[str, tuple[float, float, float]]:
         """After the last round: [mean, low, high] of each metric; its name says what the interval is over."""
         traces, rng = self.traces[policy], np.random.default_rng(self.seed)
         last = {
@@ -63,7 +63,7 @@ class PolicyStudy:
             "seconds a round": [trace.seconds.mean() for trace in traces],
         }
         over_seeds = {f"{name} (seeds)": seed_interval(np.array(values)) for name, values in last.items()}
-        return {"regret (people)": bootstrap_interval(self.per_user(policy), rng), **over_seeds}
+        return {"regret (users)": bootstrap_interval(self.per_user(policy), rng), **over_seeds}
 
     def against(self, policy: str) -> pd.DataFrame:
         """Paired tests over users: regret of each policy minus that of one: difference, p, Holm's correction."""
@@ -147,8 +147,8 @@ def compare_policies(
     for run in range(seed, seed + seeds):
         audience = Audience(truth, people, np.random.default_rng([run, 0]))
         for name, make in makers.items():
-            chance = np.random.default_rng([run, 1])
-            traces[name].append(run_loop(make(audience, run), audience, rounds=rounds, k=k, rng=chance))
+            rng = np.random.default_rng([run, 1])
+            traces[name].append(run_loop(make(audience, run), audience, rounds=rounds, k=k, rng=rng))
     return PolicyStudy(traces, seed)
 
 

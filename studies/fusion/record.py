@@ -193,7 +193,7 @@ def true_factors(folder: Path, features: Features) -> Features:
 
 @dataclass(frozen=True)
 class Average:
-    """The mean chance that several fitted models give."""
+    """The mean probability that several fitted models give."""
 
     models: list[Any]
     name: str = "average"

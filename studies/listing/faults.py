@@ -43,7 +43,7 @@ FAULTS = (
     Fault("picture_scale", "features", "5.2.2", "pictures not on the network's scale", "the scale it was made for"),
     Fault("raw_features", "features", "5.2.3", "features never normalised", "scaled on training items"),
     Fault("review", "labels", "5.2.1", "text of the rating to be predicted", "text of the item"),
-    Fault("nobody", "data", "5.2.3", "no user", "embedding and profile of the user"),
+    Fault("no_user", "data", "5.2.3", "no user", "embedding and profile of the user"),
     Fault("row_split", "evaluation", "5.2.1", "split over rows", "split by time"),
     Fault(
         "misread_score", "reading", "5.4", "a score read as a part of the rating", "read as a probability, and checked"
@@ -73,7 +73,7 @@ class Faults:
     picture_scale: bool = False
     raw_features: bool = False
     review: bool = False
-    nobody: bool = False
+    no_user: bool = False
     row_split: bool = False
     misread_score: bool = False
 

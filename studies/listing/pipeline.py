@@ -125,7 +125,7 @@ class Audit:
         rows = self.inputs.split.test["warm"]
         return self.fitted(Faults()).scores[rows.user, rows.item], rows.rating, rows.rating >= LIKE_THRESHOLD
 
-    def chance(self) -> Result:
+    def random(self) -> Result:
         """Scores drawn at random: what a metric must beat."""
         drawn = np.random.default_rng(self.seed).random((self.inputs.past.users, self.inputs.past.items))
         summary = self._judge(drawn).summary
@@ -179,7 +179,7 @@ class Audit:
         set_seed(self.seed)
         network = AuditNetwork(
             self.inputs.tables(faults, train),
-            None if faults.nobody else train.likes().matrix().toarray(),
+            None if faults.no_user else train.likes().matrix().toarray(),
             self.inputs.small_pictures if faults.raw_pictures else None,
             texts[0].shape[1],
         )

@@ -20,7 +20,7 @@ from mmrec.evaluation.record import check_committed, save_record
 from mmrec.evaluation.statistics import holm
 from studies.listing import CRASHES, ORDERS, Audit, Faults, one_at_a_time, parts, repaired_in_turn
 
-MENDED = "mended"
+REPAIRED = "repaired"
 """Name of the repaired pipeline in the record."""
 
 
@@ -50,11 +50,11 @@ def main() -> None:
     catalogue = open_dataset("embedded")
     audits = [Audit(catalogue, seed) for seed in range(options.seeds)]
 
-    rated, lists = measured(audits, {MENDED: Faults(), **one_at_a_time()})
+    rated, lists = measured(audits, {REPAIRED: Faults(), **one_at_a_time()})
     alone = numbers(rated, lists)
-    faulty = tuple(name for name in alone if name != MENDED)
-    for name, row in zip(faulty, lists.against(MENDED, faulty).to_dict("records"), strict=True):
-        alone[name]["mended - this"] = row
+    faulty = tuple(name for name in alone if name != REPAIRED)
+    for name, row in zip(faulty, lists.against(REPAIRED, faulty).to_dict("records"), strict=True):
+        alone[name]["repaired - this"] = row
 
     rated, lists = measured(audits, repaired_in_turn())
     turn = numbers(rated, lists)

@@ -76,8 +76,8 @@ def _review(audit: Audit) -> str:
     return f"AUC {found.reported:.3f} with the test's own reviews, {found.auc:.3f} without them"
 
 
-def _nobody(audit: Audit) -> str:
-    scores = audit.fitted(Faults(nobody=True)).scores
+def _no_user(audit: Audit) -> str:
+    scores = audit.fitted(Faults(no_user=True)).scores
     items = top_k(scores, np.ones(scores.shape, bool), 20, np.random.default_rng(0))
     return f"{len(np.unique(items, axis=0))} list for {len(items)} users"
 
@@ -107,7 +107,7 @@ _OF: dict[str, Callable[[Audit], str]] = {
     "picture_scale": _picture_scale,
     "raw_features": _raw_features,
     "review": _review,
-    "nobody": _nobody,
+    "no_user": _no_user,
     "row_split": _row_split,
     "misread_score": _misread_score,
 }

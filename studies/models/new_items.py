@@ -37,7 +37,7 @@ from mmrec.models.base import Recommender
 
 BASE = {"cold-item": "content-popularity", "cold-user": "popularity"}
 """The strongest baseline without a user."""
-LISTS_FOR_EVERYONE = ("chance", "popularity", "content-popularity", "document-literal")
+LISTS_FOR_EVERYONE = ("random", "popularity", "content-popularity", "document-literal")
 PERSONAL: dict[str, tuple[str, dict[str, Any]]] = {
     "document-user": ("document-user", {}),
     "fusion: network": ("fusion", {"fusion": "network"}),

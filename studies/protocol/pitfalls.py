@@ -128,7 +128,7 @@ def best_of(values: np.ndarray, tried: int, draws: int = 20, seed: int = 0) -> t
     A gain is the NDCG (or another metric) of the chosen candidate minus the mean of the tried ones on the same users,
     so that an easy half has no advantage.
 
-    The halves of one matrix are not independent samples: its candidates differ by chance on *these* users, and each
+    The halves of one matrix are not independent samples: its candidates differ by accident on *these* users, and each
     half shows it. A mean over halves therefore has the error of one matrix, however many halves are drawn. For a
     statement about choosing, average over independent matrices (``gains_over_worlds``).
 

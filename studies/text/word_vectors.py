@@ -126,7 +126,7 @@ class PairBatches(keras.utils.PyDataset):
         window: farthest neighbour.
         negatives: K, drawn words for each pair.
         batch_size: pairs a batch.
-        rng: source of all chance.
+        rng: source of all random numbers.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class PairBatches(keras.utils.PyDataset):
         if not centre:
             raise InputError("no text has two words that are known: give more texts, or a smaller min_count")
         self.all_centres, self.all_contexts = np.concatenate(centre), np.concatenate(context)  # (N,), (N,)
-        # a pair at distance a is kept where the drawn reach is a or more: with chance (window - a + 1) / window
+        # a pair at distance a is kept where the drawn reach is a or more: with probability (window - a + 1) / window
         self.keep = (window - np.concatenate(distance) + 1) / window  # (N,)
         self.noise = np.cumsum(counts**_NOISE) / np.sum(counts**_NOISE)  # (V,)
         self.negatives, self.batch_size, self.rng = negatives, batch_size, rng

@@ -70,8 +70,8 @@ def test_agreement_is_the_sum_over_pairs(train, rows):
         return pairs
 
     rng = np.random.default_rng(0)
-    chance = [together(f[rng.permutation(ITEMS)]) for _ in range(30)]
-    expected = (together(np.roll(f, -1, axis=0)) - np.mean(chance)) / np.std(chance)  # item i has row i + 1
+    drawn = [together(f[rng.permutation(ITEMS)]) for _ in range(30)]
+    expected = (together(np.roll(f, -1, axis=0)) - np.mean(drawn)) / np.std(drawn)  # item i has row i + 1
     assert agreement(liked, rows, np.random.default_rng(0))[1] == pytest.approx(expected, rel=1e-3)
 
 

@@ -49,7 +49,7 @@ def test_same_seed_same_figures(bundle):
 
 def test_finished_runs_are_not_repeated(bundle, tmp_path, monkeypatch):
     out = tmp_path / "r.json"
-    whole = benchmark(bundle, ["chance", "bpr"], seeds=2, tries=1)
+    whole = benchmark(bundle, ["random", "bpr"], seeds=2, tries=1)
     run = module._run
     calls = []
 
@@ -63,12 +63,12 @@ def test_finished_runs_are_not_repeated(bundle, tmp_path, monkeypatch):
 
     monkeypatch.setattr(module, "_run", killed_at_third)
     with pytest.raises(KeyboardInterrupt):
-        benchmark(bundle, ["chance", "bpr"], seeds=2, tries=1, out=out)
-    assert figures(benchmark(bundle, ["chance", "bpr"], seeds=2, tries=1, out=out)) == figures(whole)
-    assert calls == [("chance", 0), ("chance", 1), ("bpr", 0), ("bpr", 0), ("bpr", 1)]
+        benchmark(bundle, ["random", "bpr"], seeds=2, tries=1, out=out)
+    assert figures(benchmark(bundle, ["random", "bpr"], seeds=2, tries=1, out=out)) == figures(whole)
+    assert calls == [("random", 0), ("random", 1), ("bpr", 0), ("bpr", 0), ("bpr", 1)]
 
 
-def test_a_model_without_chance_is_fitted_once(bundle, monkeypatch):
+def test_a_model_without_random_numbers_is_fitted_once(bundle, monkeypatch):
     fits = []
     fit = EASE._fit
     monkeypatch.setattr(EASE, "_fit", lambda self, *given: (fits.append(1), fit(self, *given))[1])
@@ -142,10 +142,10 @@ def test_command(tmp_path):
 
 
 def test_winner_is_chosen_on_validation_and_tested_against_the_others(bundle):
-    result = benchmark(bundle, ["chance", "popularity", "ease", "item-knn"], seeds=2)
+    result = benchmark(bundle, ["random", "popularity", "ease", "item-knn"], seeds=2)
     reached = {
         name: max(entry["ndcg@20"] for entry in result["search"][name]["log"])
-        for name in ("chance", "popularity", "ease", "item-knn")
+        for name in ("random", "popularity", "ease", "item-knn")
     }
     assert reached == {name: result["search"][name]["reached"] for name in reached}
     assert result["winner"] == max(reached, key=reached.get)

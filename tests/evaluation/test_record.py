@@ -42,6 +42,15 @@ def test_a_record_is_read_back(tmp_path, monkeypatch):
         record.load_record("two")
 
 
+def test_keys_of_older_records_are_read_under_their_names_of_today(tmp_path):
+    models = {"chance": {"test": ["chance"]}, "chance - ease": 1, "mended - this": [{"ease, people heard": 2}]}
+    (tmp_path / "old.json").write_text(json.dumps({"command": "c", "results": models}))
+    found = record.load_record("old", tmp_path)["results"]
+    values = {"random": {"test": ["chance"]}, "random - ease": 1, "repaired - this": [{"ease, profiles updated": 2}]}
+    assert found == values
+    assert list(found) == list(values)
+
+
 def test_the_commit_tells_of_changes(tmp_path, monkeypatch):
     module = tmp_path / "mmrec" / "evaluation" / "record.py"
     module.parent.mkdir(parents=True)

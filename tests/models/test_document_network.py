@@ -77,8 +77,10 @@ def test_each_question_has_its_own_weight(network, items):
     label, weight = (rng.random(20) < 0.5).astype(np.float32), rng.random(20).astype(np.float32)
     trainer = Trainer(network, tables, present, np.zeros(9, np.float32))
     trainer.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True))
-    chance = 1 / (1 + np.exp(-np.asarray(trainer(inputs))[:, 0]))
-    expected = -(weight * np.log(np.where(label == 1, chance, 1 - chance))).mean() + float(sum(trainer.losses))
+    probability = 1 / (1 + np.exp(-np.asarray(trainer(inputs))[:, 0]))
+    expected = -(weight * np.log(np.where(label == 1, probability, 1 - probability))).mean() + float(
+        sum(trainer.losses)
+    )
 
     class Once(keras.utils.PyDataset):
         def __len__(self):

@@ -125,9 +125,9 @@ def test_the_loss_is_a_softmax_over_the_block():
     asked = liked.toarray()[np.ix_(user, item)]
     got = float(made.batch_loss(asked, made({"user": user, "item": item})))
     scores = dense_scores(made)[np.ix_(user, item)]
-    chance = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    probability = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     assert asked.sum() > 2
-    assert got == pytest.approx(-np.mean(np.log(chance[asked > 0])), rel=1e-4)
+    assert got == pytest.approx(-np.mean(np.log(probability[asked > 0])), rel=1e-4)
 
 
 def test_blocks_take_what_fits():

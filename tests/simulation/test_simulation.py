@@ -146,8 +146,8 @@ def test_likes_happen_as_often_as_the_truth_says(simulated):
     catalogue = read_catalogue(simulated)
     truth = Truth.load(simulated / "truth.npz")
     rows = catalogue.interactions
-    chance = truth.like_probability(truth.preference(np.arange(80), truth.until * 0 + 0.5))[rows.user, rows.item]
-    assert np.mean(rows.rating >= 4) == pytest.approx(chance.mean(), abs=0.06)
+    probability = truth.like_probability(truth.preference(np.arange(80), truth.until * 0 + 0.5))[rows.user, rows.item]
+    assert np.mean(rows.rating >= 4) == pytest.approx(probability.mean(), abs=0.06)
 
 
 def test_card_says_what_the_evaluator_measures(simulated):

@@ -11,16 +11,20 @@ from studies.feedback.offpolicy import softmax_policy
 def study(predicted_is_right: bool, sharp: float = 1.0, logs: int = 600):
     rng = np.random.default_rng(0)
     scores = rng.normal(size=(20, 8))
-    chance = 1 / (1 + np.exp(-scores))
+    probability = 1 / (1 + np.exp(-scores))
     logging = softmax_policy(rng.normal(size=(20, 8)), 1.0, floor=0.3)
     target = softmax_policy(scores, 1 / sharp)
-    predicted = chance if predicted_is_right else np.full_like(chance, 0.2)
-    return measured_coverage(logging, target, chance, predicted, showings=800, logs=logs, rng=rng), target, chance
+    predicted = probability if predicted_is_right else np.full_like(probability, 0.2)
+    return (
+        measured_coverage(logging, target, probability, predicted, showings=800, logs=logs, rng=rng),
+        target,
+        probability,
+    )
 
 
 def test_intervals_hold_the_truth_at_their_level():
-    found, target, chance = study(True)
-    assert found["truth"] == pytest.approx((target * chance).sum() / 20)
+    found, target, probability = study(True)
+    assert found["truth"] == pytest.approx((target * probability).sum() / 20)
     for name in ("IPS", "SNIPS", "doubly robust"):
         share, low, high = found["estimators"][name]["coverage"]
         assert low <= 0.95 <= high, name
@@ -58,11 +62,11 @@ def test_bias_has_a_standard_error_and_an_exact_value():
 def test_logs_without_an_estimate_are_counted():
     """Two items; the target shows only the second, which the logging policy hardly ever shows."""
     logging, target = np.tile([[0.9, 0.1]], (4, 1)), np.tile([[0.0, 1.0]], (4, 1))
-    chance = predicted = np.full((4, 2), 0.5)
+    probability = predicted = np.full((4, 2), 0.5)
     given = {"showings": 3, "rng": np.random.default_rng(0)}
-    found = measured_coverage(logging, target, chance, predicted, logs=300, **given)["estimators"]
+    found = measured_coverage(logging, target, probability, predicted, logs=300, **given)["estimators"]
     assert 180 < found["SNIPS"]["undefined"] < 260  # 0.9 ** 3 of 300 is 219
     assert found["IPS"]["undefined"] == found["doubly robust"]["undefined"] == 0
     assert np.isfinite(found["SNIPS"]["bias"])
     with pytest.raises(InputError, match="two logs"):
-        measured_coverage(logging, target, chance, predicted, logs=1, **given)
+        measured_coverage(logging, target, probability, predicted, logs=1, **given)

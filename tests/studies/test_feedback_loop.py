@@ -27,17 +27,17 @@ def test_people_answer_by_the_truth(truth):
     for row, user in enumerate(people):
         taste = truth.start[user] + truth.until[user] * (truth.end[user] - truth.start[user])
         logit = truth.items @ taste + truth.bias[user] - truth.threshold
-        assert audience.chance[row] == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-12)
+        assert audience.probability[row] == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-12)
     items = np.array([[0, 5], [7, 1]])
-    assert audience.expected(items)[1] == pytest.approx(audience.chance[1, 7] + audience.chance[1, 1])
+    assert audience.expected(items)[1] == pytest.approx(audience.probability[1, 7] + audience.probability[1, 1])
     assert np.array_equal(audience.answer(items), audience.answer(items))  # luck is drawn once
 
 
 def test_likes_are_as_frequent_as_the_truth_says(truth):
     audience = Audience(truth, np.arange(80), np.random.default_rng(1))
     likes = audience.answer(np.tile(np.arange(audience.items), (80, 1)))
-    error = np.sqrt((audience.chance * (1 - audience.chance)).sum())
-    assert abs(likes.sum() - audience.chance.sum()) < 4 * error
+    error = np.sqrt((audience.probability * (1 - audience.probability)).sum())
+    assert abs(likes.sum() - audience.probability.sum()) < 4 * error
 
 
 def test_nobody_is_shown_an_item_twice_and_all_figures_follow(audience):
@@ -47,9 +47,9 @@ def test_nobody_is_shown_an_item_twice_and_all_figures_follow(audience):
     for user in range(40):
         shown = trace.items[:, user].ravel()
         assert len(set(shown)) == 24
-        regret, best = 0.0, sorted(audience.chance[user], reverse=True)
+        regret, best = 0.0, sorted(audience.probability[user], reverse=True)
         for at in range(6):
-            regret += sum(best[4 * at : 4 * at + 4]) - sum(audience.chance[user, i] for i in trace.items[at, user])
+            regret += sum(best[4 * at : 4 * at + 4]) - sum(audience.probability[user, i] for i in trace.items[at, user])
             assert trace.regret()[at, user] == pytest.approx(regret, abs=1e-9)
     counts = [int((trace.items[:3] == item).sum()) for item in range(audience.items)]
     assert trace.exposure()[2].tolist() == counts
@@ -59,8 +59,8 @@ def test_nobody_is_shown_an_item_twice_and_all_figures_follow(audience):
 def test_the_oracle_has_no_regret_and_the_others_have(audience):
     rng = np.random.default_rng(0)
     assert run_loop(policies.Oracle(audience), audience, rounds=5, k=4, rng=rng).regret() == pytest.approx(0, abs=1e-9)
-    chance = run_loop(policies.Chance(), audience, rounds=5, k=4, rng=rng)
-    assert (chance.regret()[-1] > 0).all()
+    random = run_loop(policies.Random(), audience, rounds=5, k=4, rng=rng)
+    assert (random.regret()[-1] > 0).all()
 
 
 def test_learning_beats_chance(truth, audience):
@@ -70,13 +70,13 @@ def test_learning_beats_chance(truth, audience):
         "greedy": policies.Greedy(LinearBelief(arms, audience.users)),
         "thompson": policies.Thompson(LinearBelief(arms, audience.users), 0.5),
         "linucb": policies.LinUCB(LinearBelief(arms, audience.users), 0.5),
-        "chance": policies.Chance(),
+        "random": policies.Random(),
     }
     regret = {
         name: run_loop(policy, audience, rounds=6, k=4, rng=np.random.default_rng(0)).regret()[-1].mean()
         for name, policy in runs.items()
     }
-    assert max(regret[name] for name in ("greedy", "thompson", "linucb")) < 0.7 * regret["chance"]
+    assert max(regret[name] for name in ("greedy", "thompson", "linucb")) < 0.7 * regret["random"]
 
 
 def test_gini_is_the_mean_difference_of_all_pairs():
@@ -89,4 +89,4 @@ def test_gini_is_the_mean_difference_of_all_pairs():
 
 def test_more_rounds_than_items_are_refused(audience):
     with pytest.raises(InputError, match=r"20 rounds of 5 items need more than the catalogue's 60"):
-        run_loop(policies.Chance(), audience, rounds=20, k=5, rng=np.random.default_rng(0))
+        run_loop(policies.Random(), audience, rounds=20, k=5, rng=np.random.default_rng(0))

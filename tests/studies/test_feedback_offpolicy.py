@@ -125,14 +125,14 @@ def test_weights_that_might_have_come_widen_ips(log):
 
 @pytest.mark.parametrize("liked", [0.1, 0.5, 0.9])
 def test_intervals_hold_the_truth_where_few_showings_count(liked):
-    """A share short of 95% beyond chance fails, and the plain interval of SNIPS falls short here."""
+    """A share short of 95% by more than sampling error fails, and the plain interval of SNIPS falls short here."""
     rng, logs = np.random.default_rng(5), 2000
     scores = rng.normal(size=(40, 30))
-    chance = 1 / (1 + (1 - liked) / liked * np.exp(-scores))
+    probability = 1 / (1 + (1 - liked) / liked * np.exp(-scores))
     logging = softmax_policy(np.tile(rng.normal(size=30), (40, 1)), 1.0, floor=0.3)
-    target, predicted = softmax_policy(scores, 0.5), np.clip(chance + rng.normal(0, 0.2, chance.shape), 0, 1)
-    truth = (target * chance).sum(axis=1).mean()
-    log = draw_logs(logging, target, chance, predicted, (logs, 300), rng)
+    target, predicted = softmax_policy(scores, 0.5), np.clip(probability + rng.normal(0, 0.2, probability.shape), 0, 1)
+    truth = (target * probability).sum(axis=1).mean()
+    log = draw_logs(logging, target, probability, predicted, (logs, 300), rng)
     assert effective_size(log).mean() < 50
     for name in ("IPS", "SNIPS", "doubly robust"):
         found = ESTIMATORS[name](log)
@@ -145,10 +145,10 @@ def test_intervals_hold_the_truth_where_few_showings_count(liked):
 
 
 def test_logs_are_drawn_as_the_policies_say():
-    logging, target, chance, predicted, rng = world()
-    log = draw_logs(logging, target, chance, predicted, (200_000,), rng)
+    logging, target, probability, predicted, rng = world()
+    log = draw_logs(logging, target, probability, predicted, (200_000,), rng)
     assert log.weight.mean() == pytest.approx(1, abs=0.02)
-    assert log.answer.mean() == pytest.approx((logging * chance).sum(axis=1).mean(), abs=0.006)
+    assert log.answer.mean() == pytest.approx((logging * probability).sum(axis=1).mean(), abs=0.006)
     assert log.predicted.mean() == pytest.approx((logging * predicted).sum(axis=1).mean(), abs=0.006)
     assert log.planned.mean() == pytest.approx((target * predicted).sum(axis=1).mean(), abs=0.006)
     squares = sum(logging[:, item] * (target[:, item] / logging[:, item]) ** 2 for item in range(5))
@@ -157,26 +157,26 @@ def test_logs_are_drawn_as_the_policies_say():
 
 @pytest.mark.parametrize("name", ["IPS", "doubly robust"])
 def test_unbiased_whatever_the_prediction(name):
-    logging, target, chance, _, rng = world(1)
-    log = draw_logs(logging, target, chance, chance / 2, (3000, 200), rng)
+    logging, target, probability, _, rng = world(1)
+    log = draw_logs(logging, target, probability, probability / 2, (3000, 200), rng)
     value = ESTIMATORS[name](log).value
-    truth = (target * chance).sum(axis=1).mean()
+    truth = (target * probability).sum(axis=1).mean()
     assert abs(value.mean() - truth) < 4 * value.std() / np.sqrt(len(value))
     assert abs(ESTIMATORS["direct"](log).value.mean() - truth) > 0.15  # the prediction is wrong indeed
 
 
 def test_a_right_prediction_narrows_the_interval():
-    logging, target, chance, _, rng = world(2)
-    log = draw_logs(logging, target, chance, chance, (200, 400), rng)
+    logging, target, probability, _, rng = world(2)
+    log = draw_logs(logging, target, probability, probability, (200, 400), rng)
     width = {name: (found.high - found.low).mean() for name, found in ((n, e(log)) for n, e in ESTIMATORS.items())}
     assert width["doubly robust"] < width["IPS"]
 
 
 def test_a_policy_without_support_is_refused():
-    logging, target, chance, predicted, rng = world()
+    logging, target, probability, predicted, rng = world()
     logging[:, 0] = 0
     with pytest.raises(InputError, match="never shows some items"):
-        draw_logs(logging, target, chance, predicted, (10,), rng)
+        draw_logs(logging, target, probability, predicted, (10,), rng)
     with pytest.raises(InputError, match="temperature must be above 0"):
         softmax_policy(predicted, 0.0)
 
@@ -243,14 +243,14 @@ def test_snips_does_not_depend_on_the_scale_of_the_weights(log, factor):
 @pytest.mark.parametrize("wrong", [0.0, 0.5, 1.0])
 def test_ips_and_doubly_robust_are_unbiased_exactly(wrong):
     """Summed over all users, items and answers, far apart as the policies are; and draws agree with the sum."""
-    logging, target, chance, predicted, rng = world(3)
+    logging, target, probability, predicted, rng = world(3)
     target, predicted = softmax_policy(10 * rng.normal(size=target.shape), 1.0), (1 - wrong) * predicted
-    truth = (target * chance).sum(axis=1).mean()
-    exact = exact_moments(logging, target, chance, predicted)
+    truth = (target * probability).sum(axis=1).mean()
+    exact = exact_moments(logging, target, probability, predicted)
     for name in ("IPS", "doubly robust"):
         assert exact[name][0] == pytest.approx(truth, abs=1e-12)
     assert exact["direct"][0] == pytest.approx((target * predicted).sum(axis=1).mean(), abs=1e-12)
-    log = draw_logs(logging, target, chance, predicted, (2000, 100), rng)
+    log = draw_logs(logging, target, probability, predicted, (2000, 100), rng)
     for name, (mean, deviation) in exact.items():
         value = ESTIMATORS[name](log).value
         assert value.std() == pytest.approx(deviation / 10, rel=0.08, abs=1e-12)

@@ -39,8 +39,8 @@ def test_scores_are_the_formula(rounds):
 def test_anew_is_what_a_fresh_scorer_learns_from_all_answers(rounds):
     """After the last round the weights depend on the earlier rounds by their answers alone."""
     arms, answers = rounds
-    policy = told("anew", rounds, epochs=2)
-    whole = NeuralPolicy(arms, USERS, "anew", embedding_size=3, batch_size=32, epochs=2, seed=4)
+    policy = told("from scratch", rounds, epochs=2)
+    whole = NeuralPolicy(arms, USERS, "from scratch", embedding_size=3, batch_size=32, epochs=2, seed=4)
     whole._answers = policy._answers[:-1]
     whole._rng = np.random.default_rng(4)
     for so_far in (1, 2):  # the orders that the earlier rounds had drawn
@@ -51,7 +51,7 @@ def test_anew_is_what_a_fresh_scorer_learns_from_all_answers(rounds):
 
 
 def test_warm_goes_on_and_new_forgets_the_rows(rounds):
-    ways = {way: told(way, rounds, epochs=3) for way in ("anew", "warm", "new")}
+    ways = {way: told(way, rounds, epochs=3) for way in ("from scratch", "warm", "new")}
     assert len(ways["new"]._answers) == 1
     assert len(ways["warm"]._answers) == 3
     found = [policy.scores() for policy in ways.values()]
@@ -60,7 +60,7 @@ def test_warm_goes_on_and_new_forgets_the_rows(rounds):
     a_round = -(-USERS * 6 // 32)  # batches of 72 answers
     assert steps["new"] == 3 * 3 * a_round
     assert steps["warm"] == 3 * sum(-(-at * USERS * 6 // 32) for at in (1, 2, 3))
-    assert steps["anew"] == 3 * -(-3 * USERS * 6 // 32)  # counted from the first weights
+    assert steps["from scratch"] == 3 * -(-3 * USERS * 6 // 32)  # counted from the first weights
 
 
 def test_answers_are_learned(rounds):
@@ -85,5 +85,5 @@ def test_all_answers_at_once_believes_the_same(rounds):
 
 
 def test_an_unknown_way_is_refused(rounds):
-    with pytest.raises(InputError, match="way 'cold': choose from anew, warm, new"):
+    with pytest.raises(InputError, match="way 'cold': choose from from scratch, warm, new"):
         told("cold", rounds)

@@ -26,7 +26,7 @@ def greedy(truth, l2=1.0):
 def study(truth):
     makers = {
         "oracle": lambda audience, seed: policies.Oracle(audience),
-        "chance": lambda audience, seed: policies.Chance(),
+        "random": lambda audience, seed: policies.Random(),
         "greedy": greedy(truth),
     }
     return compare_policies(makers, truth, PEOPLE, seeds=3, rounds=5, k=4)
@@ -34,11 +34,11 @@ def study(truth):
 
 def test_figures_follow_from_the_traces(study):
     last = [trace.regret()[-1].mean() for trace in study.traces["greedy"]]
-    mean, low, high = study.figures("greedy")["regret (seeds)"]
+    mean, low, high = study.metrics("greedy")["regret (seeds)"]
     assert mean == pytest.approx(np.mean(last))
     expected = stats.t.interval(0.95, 2, loc=np.mean(last), scale=stats.sem(last))
     assert (low, high) == pytest.approx(expected)
-    over_people = study.figures("greedy")["regret (people)"]
+    over_people = study.metrics("greedy")["regret (users)"]
     assert over_people[0] == pytest.approx(mean)
     assert over_people[1] < mean < over_people[2]
     assert study.curves("greedy")["regret"][-1] == pytest.approx(mean)
@@ -58,10 +58,10 @@ def test_within_a_seed_all_meet_the_same_luck(study):
 
 def test_differences_are_paired_over_people(study):
     table = study.against("greedy")
-    assert list(table.index) == ["oracle - greedy", "chance - greedy"]
-    gap = study.per_user("chance") - study.per_user("greedy")
-    assert table.loc["chance - greedy", "difference"] == pytest.approx(gap.mean())
-    assert table.loc["oracle - greedy", "difference"] < 0 < table.loc["chance - greedy", "difference"]
+    assert list(table.index) == ["oracle - greedy", "random - greedy"]
+    gap = study.per_user("random") - study.per_user("greedy")
+    assert table.loc["random - greedy", "difference"] == pytest.approx(gap.mean())
+    assert table.loc["oracle - greedy", "difference"] < 0 < table.loc["random - greedy", "difference"]
     assert (table["p (Holm)"] >= table["p"]).all()
 
 

@@ -29,10 +29,10 @@ def test_nothing_is_shown_twice_and_answers_follow_the_truth(fitted, interaction
 
 
 def test_without_feedback_the_lists_are_one_ranking(fitted, interactions, features):
-    chance = np.random.default_rng(0).random((interactions.users, interactions.items))
-    lists, quality = without_feedback(fitted, chance, rounds=3, k=2)
+    probability = np.random.default_rng(0).random((interactions.users, interactions.items))
+    lists, quality = without_feedback(fitted, probability, rounds=3, k=2)
     ranked, _ = fitted.recommend(np.arange(interactions.users), k=6)
     np.testing.assert_array_equal(np.concatenate(list(lists), axis=1), ranked)
-    np.testing.assert_allclose(quality[1], np.take_along_axis(chance, ranked[:, 2:4], axis=1).mean(axis=1))
-    heard = with_feedback(fitted, interactions, features, chance, np.random.default_rng(0), rounds=3, k=2)
+    np.testing.assert_allclose(quality[1], np.take_along_axis(probability, ranked[:, 2:4], axis=1).mean(axis=1))
+    heard = with_feedback(fitted, interactions, features, probability, np.random.default_rng(0), rounds=3, k=2)
     np.testing.assert_array_equal(heard.lists[0], lists[0])

@@ -142,7 +142,7 @@ def test_reliability_by_hand():
 
 def test_chances_that_are_right_have_a_small_error():
     rng = np.random.default_rng(1)
-    chance = rng.random(20000)
-    happened = rng.random(20000) < chance
-    assert calibration_error(chance, happened) < 0.02
-    assert calibration_error(chance**2, happened) > 0.1
+    probability = rng.random(20000)
+    happened = rng.random(20000) < probability
+    assert calibration_error(probability, happened) < 0.02
+    assert calibration_error(probability**2, happened) > 0.1

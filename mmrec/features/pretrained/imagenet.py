@@ -30,6 +30,6 @@ def best_classes(logits: np.ndarray, k: int = 3) -> list[list[tuple[str, float]]
     """
     logits = np.asarray(logits, np.float64)  # (B, 1000)
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))  # (B, 1000)
-    chance = powers / powers.sum(axis=1, keepdims=True)  # (B, 1000)
+    share = powers / powers.sum(axis=1, keepdims=True)  # (B, 1000)
     names = class_names()
-    return [[(names[c], float(row[c])) for c in np.argsort(-row, kind="stable")[:k]] for row in chance]
+    return [[(names[c], float(row[c])) for c in np.argsort(-row, kind="stable")[:k]] for row in share]

@@ -1,4 +1,4 @@
-"""The order of chance: what anything must beat where nothing is known of an item."""
+"""A random order: what any model must beat."""
 
 import numpy as np
 
@@ -8,13 +8,14 @@ from mmrec.models.base import Recommender
 from mmrec.models.settings import seed_of
 
 
-class Chance(Recommender):
+class RandomOrder(Recommender):
     """Scores drawn at random, once for each pair of seed and user.
 
-    What a model must beat on new items: one that scores all candidates alike does as well (``evaluation.metrics``).
+    A model that gives all candidates one score does as well, because metrics average over ties
+    (``evaluation.metrics``).
     """
 
-    name = "chance"
+    name = "random"
 
     seed: int = seed_of("the draws")
 
