@@ -33,7 +33,7 @@ class ItemToItem(Recommender):
         rows = ratings if self.settings.get("dislike") and not ratings.is_implicit() else ratings.likes()
         liked = np.ones(len(rows), bool) if ratings.is_implicit() else rows.rating >= LIKE_THRESHOLD
         weight = np.where(liked, 1.0, self.settings.get("dislike", 0.0))  # (N,)
-        shape, at = (ratings.users, ratings.items), (rows.user, rows.item)
+        shape, at = (ratings.n_users, ratings.n_items), (rows.user, rows.item)
         self.chosen = csr_matrix((weight, at), shape)  # (U, I)
         half = self.settings.get("recency", 0.0)
         fading = 2.0 ** (-later_rows(rows) / half) if half and ratings.has_time() else 1.0
@@ -83,7 +83,7 @@ class ItemToItem(Recommender):
 def later_rows(rows: Interactions) -> np.ndarray:
     """(N,) how many later rows the same person has; rows of one instant keep their order."""
     order = np.lexsort((rows.timestamp, rows.user))
-    ends = np.cumsum(np.bincount(rows.user, minlength=rows.users))  # (U,)
+    ends = np.cumsum(np.bincount(rows.user, minlength=rows.n_users))  # (U,)
     later = np.empty(len(rows), np.int64)
     later[order] = ends[rows.user[order]] - 1 - np.arange(len(rows))
     return later

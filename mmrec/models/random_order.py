@@ -23,7 +23,7 @@ class RandomOrder(Recommender):
         super().__init__(seed=seed)
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
-        self.items = train.items
+        self.items = train.n_items
 
     def scores(self, users: np.ndarray) -> np.ndarray:
         """(B, I) float32, uniform in [0, 1)."""

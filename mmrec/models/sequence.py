@@ -163,7 +163,7 @@ class SequenceModel(ContentDotProduct):
             self.encoder(),
             z,
             known,
-            np.bincount(likes.item, minlength=train.items).astype(np.float32),
+            np.bincount(likes.item, minlength=train.n_items).astype(np.float32),
             **{name: options[name] for name in named},
         )
         batches = Histories(
