@@ -87,14 +87,14 @@ def interactions() -> Interactions:
 @pytest.fixture
 def features(interactions) -> Features:
     rng = np.random.default_rng(0)
-    present = rng.random((interactions.items, 3)) < 0.9
+    present = rng.random((interactions.n_items, 3)) < 0.9
     present[:, 0] |= ~present.any(axis=1)
     blocks = {
-        "text": rng.poisson(0.5, (interactions.items, 30)).astype(np.float32) * present[:, :1],
-        "image": rng.normal(size=(interactions.items, 8)).astype(np.float32) * present[:, 1:2],
-        "audio": rng.normal(size=(interactions.items, 5)).astype(np.float32) * present[:, 2:],
+        "text": rng.poisson(0.5, (interactions.n_items, 30)).astype(np.float32) * present[:, :1],
+        "image": rng.normal(size=(interactions.n_items, 8)).astype(np.float32) * present[:, 1:2],
+        "audio": rng.normal(size=(interactions.n_items, 5)).astype(np.float32) * present[:, 2:],
     }
-    return Features(tuple(f"i{item}" for item in range(interactions.items)), blocks, present)
+    return Features(tuple(f"i{item}" for item in range(interactions.n_items)), blocks, present)
 
 
 def assert_same_bits_and_saving(make, train, features):
@@ -158,7 +158,7 @@ def bundle(interactions):
     """The handmade interactions as a benchmark reads them, a `BenchmarkData` without features."""
     from mmrec.evaluation.benchmark_data import BenchmarkData  # here: tests ask what fitting alone imports
 
-    items = tuple(f"i{item}" for item in range(interactions.items))
+    items = tuple(f"i{item}" for item in range(interactions.n_items))
     features = Features(items, {}, np.zeros((len(items), len(MODALITIES)), bool))
-    users = tuple(f"u{user}" for user in range(interactions.users))
+    users = tuple(f"u{user}" for user in range(interactions.n_users))
     return BenchmarkData("toy", users, items, interactions, features, "fingerprint")

@@ -342,6 +342,6 @@ def test_of_a_repeated_pair_the_latest_rating_counts(name, rows, table):
     earlier = replace(rows, rating=6 - rows.rating, timestamp=rows.timestamp - 10**9)
     columns = ("user", "item", "rating", "timestamp", "row")
     both = {column: np.concatenate([getattr(earlier, column), getattr(rows, column)]) for column in columns}
-    twice = Interactions(**both, users=USERS, items=ITEMS)
+    twice = Interactions(**both, n_users=USERS, n_items=ITEMS)
     found, expected = (make(name).fit(one, table).scores(np.arange(USERS)) for one in (twice, rows))
     assert np.array_equal(found, expected)

@@ -29,7 +29,7 @@ class Interactions:
         rating: (N,) float32; all ones for implicit feedback.
         timestamp: (N,) int64, seconds since 1970.
         row: (N,) int64, row of ``Catalogue.interactions`` (hence of ``user_data.csv``) that each came from.
-        users, items: sizes of the index spaces U and I.
+        n_users, n_items: sizes of the index spaces U and I.
     """
 
     user: np.ndarray
@@ -37,8 +37,8 @@ class Interactions:
     rating: np.ndarray
     timestamp: np.ndarray
     row: np.ndarray
-    users: int
-    items: int
+    n_users: int
+    n_items: int
 
     def __len__(self) -> int:
         return len(self.user)
@@ -51,15 +51,15 @@ class Interactions:
             self.rating[keep],
             self.timestamp[keep],
             self.row[keep],
-            self.users,
-            self.items,
+            self.n_users,
+            self.n_items,
         )
 
     @classmethod
     def joined(cls, *parts: "Interactions") -> "Interactions":
         """The rows of several parts, one part after the other; sizes of the index spaces are those of the last."""
         columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS}
-        return cls(**columns, users=parts[-1].users, items=parts[-1].items)
+        return cls(**columns, n_users=parts[-1].n_users, n_items=parts[-1].n_items)
 
     def with_rows(self, other: "Interactions") -> "Interactions":
         """These rows and others of the same users and items, by user and time; of one time these before the others."""
@@ -79,12 +79,12 @@ class Interactions:
     def latest(self) -> "Interactions":
         """Of each pair of user and item the last row in time alone: what the person thinks of it now."""
         order = np.lexsort((self.timestamp, self.item, self.user))
-        pair = self.user[order] * self.items + self.item[order]
+        pair = self.user[order] * self.n_items + self.item[order]
         return self.take(np.sort(order[np.diff(pair, append=-1) != 0]))
 
     def known_items(self) -> np.ndarray:
         """(I,) bool: the items with a row."""
-        return np.bincount(self.item, minlength=self.items) > 0
+        return np.bincount(self.item, minlength=self.n_items) > 0
 
     def has_time(self) -> bool:
         """Whether the rows differ in time: without it there is no order to learn from."""
@@ -98,7 +98,7 @@ class Interactions:
         """(U, I) ``scipy.sparse.csr_matrix`` of ones where the user has a row for the item."""
         from scipy.sparse import csr_matrix
 
-        cells = csr_matrix((np.ones(len(self), np.float32), (self.user, self.item)), (self.users, self.items))
+        cells = csr_matrix((np.ones(len(self), np.float32), (self.user, self.item)), (self.n_users, self.n_items))
         cells.data[:] = 1.0  # the same pair twice counts once
         return cells
 

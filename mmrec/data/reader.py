@@ -69,8 +69,8 @@ def _assemble(report: Report) -> Catalogue:
         rating=pd.to_numeric(rows["rating"]).to_numpy(np.float32),
         timestamp=np.floor(parse_time(rows["timestamp"])).to_numpy(np.int64),
         row=np.arange(len(rows)),
-        users=len(users),
-        items=len(items),
+        n_users=len(users),
+        n_items=len(items),
     )
     return Catalogue(
         folder=report.folder,

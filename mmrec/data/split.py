@@ -45,7 +45,7 @@ class Split:
         seed, so settings chosen on them serve every order of ties. The warm test is empty: nothing can be read there.
         """
         test = self.test["warm"]
-        first = np.full(test.users, np.iinfo(np.int64).max)
+        first = np.full(test.n_users, np.iinfo(np.int64).max)
         np.minimum.at(first, test.user, test.timestamp)  # (U,) time of each user's first test row
         parts = (self.train, self.validation)
         train, validation = (part.take(part.timestamp < first[part.user]) for part in parts)
@@ -83,8 +83,8 @@ def by_time(
     if min(validation, test, *shares, 0) < 0 or validation + test >= 1 or max(*shares, 0, 0) >= 1:
         raise InputError("shares of a split must lie in [0, 1), and validation + test below 1")
     rng = np.random.default_rng(seed)
-    item_is_cold = _draw_cold(interactions.items, cold_items, rng, duplicates)
-    user_is_cold = _draw_cold(interactions.users, cold_users, rng, ())
+    item_is_cold = _draw_cold(interactions.n_items, cold_items, rng, duplicates)
+    user_is_cold = _draw_cold(interactions.n_users, cold_users, rng, ())
 
     cold_item_row = item_is_cold[interactions.item]
     cold_user_row = user_is_cold[interactions.user]
@@ -94,7 +94,7 @@ def by_time(
     if not len(warm):
         raise InputError("nothing is left to train on: lower the shares of cold items and cold users")
 
-    sizes = np.bincount(interactions.user[warm], minlength=interactions.users)  # (U,)
+    sizes = np.bincount(interactions.user[warm], minlength=interactions.n_users)  # (U,)
     starts = np.cumsum(sizes) - sizes
     place = np.arange(len(warm)) - starts[interactions.user[warm]]  # position in the user's history
     size = sizes[interactions.user[warm]]
@@ -127,7 +127,7 @@ def item_folds(
         seed: draws the folds; fold f breaks ties in time by ``seed + f``.
         duplicates: groups of item indices that are the same item under several ids; they share a fold.
     """
-    fold = _draw_folds(interactions.items, folds, seed, duplicates)
+    fold = _draw_folds(interactions.n_items, folds, seed, duplicates)
     for number in range(folds):
         yield by_time(interactions, cold_items=fold == number, seed=seed + number)
 
@@ -140,7 +140,7 @@ def user_folds(interactions: Interactions, folds: int = 10, *, seed: int = 0) ->
         folds: number of splits, at least 2.
         seed: draws the folds; fold f breaks ties in time by ``seed + f``.
     """
-    fold = _draw_folds(interactions.users, folds, seed, ())
+    fold = _draw_folds(interactions.n_users, folds, seed, ())
     for number in range(folds):
         yield by_time(interactions, cold_users=fold == number, seed=seed + number)
 
@@ -153,7 +153,7 @@ def tie_order(rows: Interactions, seed: int) -> np.ndarray:
     the data do not distinguish have equal keys.
     """
     mark = _hash(rows.timestamp, rows.rating.astype(np.float64).view(np.int64))  # (N,)
-    user, item = np.zeros(rows.users, np.uint64), np.zeros(rows.items, np.uint64)
+    user, item = np.zeros(rows.n_users, np.uint64), np.zeros(rows.n_items, np.uint64)
     for _ in range(3):  # after each round a mark knows neighbours one step further away
         of_user, of_item = _hash(mark, item[rows.item]), _hash(mark, user[rows.user])
         user, item = np.zeros_like(user), np.zeros_like(item)

@@ -146,7 +146,7 @@ def read_layout(folder: Path | str, layout: str, *, drop_faulty: bool = False, p
         return _of_catalogue(read_microlens(folder), progress)
     found = read_mmrec(folder) if layout == "mmrec" else read_diffmm(folder)
     rows, arrays = found.interactions, found.arrays
-    user_ids, item_ids = (tuple(map(str, range(size))) for size in (rows.users, rows.items))
+    user_ids, item_ids = (tuple(map(str, range(size))) for size in (rows.n_users, rows.n_items))
     features = Features(item_ids, arrays.blocks, arrays.present, info=arrays.info)
     return BenchmarkData(folder.resolve().name, user_ids, item_ids, rows, features, found.fingerprint, found.part)
 

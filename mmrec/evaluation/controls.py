@@ -73,7 +73,7 @@ def without_the_user(
         split, case, mask: see ``evaluate``.
         seed: of the exchanges.
     """
-    users = split.train.users
+    users = split.train.n_users
     rngs = np.random.default_rng(seed).spawn(EXCHANGES)
     exchanged = [evaluate(UsersExchanged(model, users, rng), split, case, mask=mask) for rng in rngs]
     return {

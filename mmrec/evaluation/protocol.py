@@ -89,7 +89,7 @@ def evaluate(
     likes = rows.take(liked).matrix()
     masked = on == "test" and mask == "all"
     seen = (split.train.with_rows(split.validation) if masked else split.train).matrix()
-    allowed = {"cold-item": split.cold_items, "cold-user": ~split.cold_items}.get(case, np.ones(rows.items, bool))
+    allowed = {"cold-item": split.cold_items, "cold-user": ~split.cold_items}.get(case, np.ones(rows.n_items, bool))
 
     parts: list[dict[str, np.ndarray]] = []
     lists, measured, rated_scores, rated_rows = [], [], [], []
@@ -100,8 +100,8 @@ def evaluate(
     for at in range(0, len(everyone), block):
         users = everyone[at : at + block]
         scores = np.asarray(model.scores(users))  # (B, I)
-        if scores.shape != (len(users), rows.items):
-            raise InputError(f"{model.name} gave scores of shape {scores.shape}, not {(len(users), rows.items)}")
+        if scores.shape != (len(users), rows.n_items):
+            raise InputError(f"{model.name} gave scores of shape {scores.shape}, not {(len(users), rows.n_items)}")
         if not np.isfinite(scores).all():
             raise InputError(f"{model.name} gave scores that are NaN or infinite: such a model cannot be ranked")
         here = by_user[starts[at] : ends[min(at + block, len(everyone)) - 1]]
@@ -163,11 +163,11 @@ def _ranking(hits: np.ndarray, expected: np.ndarray, relevant: np.ndarray) -> di
 
 
 def _beyond_accuracy(lists: np.ndarray, split: Split, vectors: np.ndarray | None) -> dict[str, float]:
-    ratings = np.bincount(split.train.item, minlength=split.train.items).astype(float)  # (I,)
-    share = np.maximum(ratings, 1) / max(split.train.users, 1)  # an unrated item counts as rated once
+    ratings = np.bincount(split.train.item, minlength=split.train.n_items).astype(float)  # (I,)
+    share = np.maximum(ratings, 1) / max(split.train.n_users, 1)  # an unrated item counts as rated once
     lists = lists[:, :LIST_LENGTH]
     return {
-        f"coverage@{LIST_LENGTH}": metrics.coverage(lists, split.train.items),
+        f"coverage@{LIST_LENGTH}": metrics.coverage(lists, split.train.n_items),
         f"novelty@{LIST_LENGTH}": metrics.novelty(lists, share),
         f"diversity@{LIST_LENGTH}": float("nan") if vectors is None else metrics.diversity(lists, vectors),
         f"popularity_bias@{LIST_LENGTH}": metrics.popularity_bias(lists, ratings),

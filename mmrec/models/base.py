@@ -98,7 +98,7 @@ class Recommender(ABC):
 
         Args:
             old: the rows learned so far (a loaded model does not keep their ratings).
-            new: the rows that came after; ``new.users`` may exceed the users known so far, the items are the same.
+            new: the rows that came after; ``new.n_users`` may exceed the users known so far, the items are the same.
             features: item features; models without content ignore it.
 
         Returns:
@@ -169,7 +169,7 @@ class Recommender(ABC):
         arrays |= {"seen/user": seen.row.astype(np.int32), "seen/item": seen.col.astype(np.int32)}
         with atomic_write(folder / "state.npz", "wb") as stream:
             np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
-        shape = {"users": self._train.users, "items": self._train.items}
+        shape = {"users": self._train.n_users, "items": self._train.n_items}
         write_json(folder / "model.json", {"name": self.name, "settings": self.settings, **shape, **record})
 
     def _load(self, folder: Path, record: dict[str, Any]) -> Self:

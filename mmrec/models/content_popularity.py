@@ -34,7 +34,7 @@ class ContentPopularity(Recommender, ScoresNewItems):
     def _fit(self, train: Interactions, features: Features | None) -> None:
         assert features is not None
         known = train.known_items()  # (I,)
-        target = np.log1p(np.bincount(train.likes().item, minlength=train.items))[known]  # (n,)
+        target = np.log1p(np.bincount(train.likes().item, minlength=train.n_items))[known]  # (n,)
         self.intercept = float(target.mean())
         self.vectors, ridge, l2 = ContentVectors.fit(features, train, target - self.intercept)
         x = self.vectors(features)  # (I, F)

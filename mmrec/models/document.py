@@ -62,7 +62,7 @@ class LiteralReading(TrainedRecommender, ScoresNewItems):
 
         self.preprocessor = Preprocessor.fit(features, train)
         tables = self.preprocessor.tables(features)
-        self._build({name: table.shape[1] for name, table in tables.items()}, train.users)
+        self._build({name: table.shape[1] for name, table in tables.items()}, train.n_users)
         batches = TrainingBatches(
             train,
             batch_size=self.batch_size,

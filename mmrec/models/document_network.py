@@ -115,13 +115,13 @@ class DocumentNetwork(keras.Model):
             present: (I, 3).
         """
         if self.embedding is None:
-            return np.zeros((train.users, self.embedding_size), np.float32)
-        known = np.bincount(train.user, minlength=train.users) > 0
+            return np.zeros((train.n_users, self.embedding_size), np.float32)
+        known = np.bincount(train.user, minlength=train.n_users) > 0
         table = ops.convert_to_numpy(self.embedding.embeddings).copy()  # (U, d)
         table[~known] = table[known].mean(axis=0)
         has = ops.convert_to_tensor(present, "float32")
         parts, history = self.project(tables, has)[1], train.likes().matrix()
-        for at in range(0, train.users, USERS_AT_ONCE):
+        for at in range(0, train.n_users, USERS_AT_ONCE):
             liked = history[at : at + USERS_AT_ONCE].toarray()  # (P, I)
             table[at : at + USERS_AT_ONCE] += ops.convert_to_numpy(self.profile(liked, parts, has))  # (P, d)
         return table

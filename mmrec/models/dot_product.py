@@ -29,7 +29,7 @@ class DotProduct(TrainedRecommender):
         A user without a training like becomes the average of the others; an item without a training row gets the
         least bias of the others, which is returned.
         """
-        liking = np.bincount(train.likes().user, minlength=train.users) > 0
+        liking = np.bincount(train.likes().user, minlength=train.n_users) > 0
         known = train.known_items()
         self.people = people.copy()
         if liking.any():

@@ -56,7 +56,7 @@ class MatrixFactorisation(Recommender, FoldsInUsers):
     def _fit(self, train: Interactions, features: Features | None) -> None:
         liked = train.likes().matrix().tocsr()  # (U, I)
         rng = np.random.default_rng(self.seed)
-        self.items = rng.normal(0, 0.1, (train.items, self.embedding_size))  # Q: (I, d)
+        self.items = rng.normal(0, 0.1, (train.n_items, self.embedding_size))  # Q: (I, d)
         for _ in range(self.epochs):
             self.users = self._solve(liked, self.items)  # P: (U, d)
             self.items = self._solve(liked.T.tocsr(), self.users)

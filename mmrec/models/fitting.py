@@ -59,7 +59,7 @@ def fitter(
 
 
 def _digest(train: Interactions) -> str:
-    digest = hashlib.sha256(f"{train.users} {train.items}".encode())
+    digest = hashlib.sha256(f"{train.n_users} {train.n_items}".encode())
     for column in (train.user, train.item, train.rating, train.timestamp):
         digest.update(np.ascontiguousarray(column).data)
     return digest.hexdigest()

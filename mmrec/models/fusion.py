@@ -127,7 +127,7 @@ class FusionRecommender(TrainedRecommender, ScoresNewItems, HearsRatings):
         if len(levels) > 10:
             levels = np.array([LIKE_THRESHOLD])
         self.levels = levels[: 0 if implicit else None].astype(np.float32)  # (L,)
-        self._build(train.items)
+        self._build(train.n_items)
         has = present[self.known] > 0
         self.network.fill.adapt([table[self.known] for table in tables.values()], has)
         trainer = FusionTrainer(
@@ -198,7 +198,7 @@ class FusionRecommender(TrainedRecommender, ScoresNewItems, HearsRatings):
 
     def _ratings(self, train: Interactions) -> tuple[csr_matrix, csr_matrix]:
         """Ratings as given, and about the training mean, each (U, I) sparse; all 1 for implicit feedback."""
-        shape, at = (train.users, train.items), (train.user, train.item)
+        shape, at = (train.n_users, train.n_items), (train.user, train.item)
         stars = train.rating.astype(np.float32)
         if not len(self.levels):
             return csr_matrix((np.ones_like(stars), at), shape), csr_matrix((np.ones_like(stars), at), shape)

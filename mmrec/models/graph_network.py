@@ -215,7 +215,7 @@ class GraphRecommender(ContentDotProduct, FoldsInUsers):
         self.known_items = ops.convert_to_numpy(network.first(network.known))[known]  # (K, d)
         self.projection = ops.convert_to_numpy(network.w)  # (F, d)
         layers = ops.convert_to_numpy(network.convolve(network.known)[1])[:-1]  # (layers, I, d)
-        likes = np.maximum(np.bincount(train.likes().item, minlength=train.items), 1)  # (I,)
+        likes = np.maximum(np.bincount(train.likes().item, minlength=train.n_items), 1)  # (I,)
         self.heard = layers.sum(axis=0) / np.sqrt(likes)[:, None]  # (I, d)
 
     def fold_in(self, liked: csr_matrix) -> np.ndarray:

@@ -55,5 +55,5 @@ def padded(sequences: list[np.ndarray], length: int) -> tuple[np.ndarray, np.nda
 def in_order_of_time(likes: Interactions) -> list[np.ndarray]:
     """Each user's liked items, oldest first; equal times stay in the order of the rows."""
     order = np.lexsort((np.arange(len(likes)), likes.timestamp, likes.user))
-    ends = np.cumsum(np.bincount(likes.user, minlength=likes.users))
+    ends = np.cumsum(np.bincount(likes.user, minlength=likes.n_users))
     return np.split(likes.item[order].astype(np.int32), ends[:-1])

@@ -44,7 +44,7 @@ class ItemToItem(Recommender, FoldsInUsers, HearsRatings):
         rows = ratings if self.dislike and not ratings.is_implicit() else ratings.likes()
         liked = np.ones(len(rows), bool) if ratings.is_implicit() else rows.rating >= LIKE_THRESHOLD
         weight = np.where(liked, 1.0, self.dislike)  # (N,)
-        shape, at = (ratings.users, ratings.items), (rows.user, rows.item)
+        shape, at = (ratings.n_users, ratings.n_items), (rows.user, rows.item)
         self.chosen = csr_matrix((weight, at), shape)  # (U, I)
         fading = 2.0 ** (-later_rows(rows) / self.recency) if self.recency and ratings.has_time() else 1.0
         self.profiles = csr_matrix(((weight * fading).astype(np.float32), at), shape)  # (U, I)
@@ -86,7 +86,7 @@ class ItemToItem(Recommender, FoldsInUsers, HearsRatings):
 def later_rows(rows: Interactions) -> np.ndarray:
     """(N,) how many later rows the same person has; rows of one instant keep their order."""
     order = np.lexsort((rows.timestamp, rows.user))
-    ends = np.cumsum(np.bincount(rows.user, minlength=rows.users))  # (U,)
+    ends = np.cumsum(np.bincount(rows.user, minlength=rows.n_users))  # (U,)
     later = np.empty(len(rows), np.int64)
     later[order] = ends[rows.user[order]] - 1 - np.arange(len(rows))
     return later

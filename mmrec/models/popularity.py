@@ -14,7 +14,7 @@ class Popularity(Recommender):
     name = "popularity"
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
-        self.likes = np.bincount(train.likes().item, minlength=train.items).astype(np.float32)  # (I,)
+        self.likes = np.bincount(train.likes().item, minlength=train.n_items).astype(np.float32)  # (I,)
 
     def scores(self, users: np.ndarray) -> np.ndarray:
         """(B, I): the same row for each user."""
@@ -41,4 +41,4 @@ class RecentPopularity(Popularity):
         likes = train.likes()
         age = (train.timestamp.max() - likes.timestamp) / 86400  # (n,) days
         weight = 2.0 ** (-age / self.half_life)
-        self.likes = np.bincount(likes.item, weight, minlength=train.items).astype(np.float32)  # (I,)
+        self.likes = np.bincount(likes.item, weight, minlength=train.n_items).astype(np.float32)  # (I,)

@@ -51,7 +51,7 @@ class Preprocessor:
                 mean[name] = rows.mean(axis=0) if len(rows) else np.zeros(rows.shape[1], np.float32)
                 spread = rows.std(axis=0) if len(rows) else np.ones(rows.shape[1], np.float32)
                 deviation[name] = np.where(spread > 1e-6, spread, 1).astype(np.float32)
-        likes = np.log1p(np.bincount(train.likes().item, minlength=train.items))
+        likes = np.log1p(np.bincount(train.likes().item, minlength=train.n_items))
         popularity = (likes - likes[known].mean()) / max(float(likes[known].std()), 1e-6)
         return cls(words, idf, mean, deviation, popularity.astype(np.float32))
 

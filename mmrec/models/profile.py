@@ -88,7 +88,7 @@ class ContentProfile(TrainedRecommender, FoldsInUsers, ScoresNewItems, ReadsDesc
                 value[part] = weights(kind, timestamps=rows.timestamp[part], half_life=half_life)
             elif kind == "rating" and not train.is_implicit():
                 value[part] = weights(kind, ratings=rows.rating[part])
-        return csr_matrix((value, (rows.user, rows.item)), (train.users, train.items))
+        return csr_matrix((value, (rows.user, rows.item)), (train.n_users, train.n_items))
 
     def _query(self, likes: Interactions) -> np.ndarray:
         """(d,): v of the attention, learned from the training likes."""

@@ -20,7 +20,7 @@ class RandomOrder(Recommender):
     seed: int = seed_of("the draws")
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
-        self.items = train.items
+        self.items = train.n_items
 
     def scores(self, users: np.ndarray) -> np.ndarray:
         """(B, I) float32, uniform in [0, 1)."""

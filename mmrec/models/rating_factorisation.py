@@ -32,9 +32,9 @@ class RatingFactorisation(Recommender):
         size, rng = self.embedding_size, np.random.default_rng(self.seed)
         self.mean = np.array(train.rating.mean(), float)
         at = (train.user, train.item)
-        given = csr_matrix((train.rating - self.mean, at), (train.users, train.items))  # (U, I) about the mean
+        given = csr_matrix((train.rating - self.mean, at), (train.n_users, train.n_items))  # (U, I) about the mean
         by_item = given.T.tocsr()
-        self.items, self.item_bias = rng.normal(0, 0.1, (train.items, size)), np.zeros(train.items)
+        self.items, self.item_bias = rng.normal(0, 0.1, (train.n_items, size)), np.zeros(train.n_items)
         for _ in range(self.epochs):
             self.users, self.user_bias = self._solve(given, self.items, self.item_bias)
             self.items, self.item_bias = self._solve(by_item, self.users, self.user_bias)

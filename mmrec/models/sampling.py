@@ -22,7 +22,7 @@ class UnratedItems:
         full = np.diff(rated.indptr) == len(self.known)  # (U,)
         rated = rated.multiply(~full[:, None]).tocsr()
         rated.eliminate_zeros()
-        self.start, user = rated.indptr[:-1], np.repeat(np.arange(train.users), np.diff(rated.indptr))
+        self.start, user = rated.indptr[:-1], np.repeat(np.arange(train.n_users), np.diff(rated.indptr))
         self.count = len(self.known) - np.diff(rated.indptr)  # (U,) unrated items of each user
         # how many unrated items stand before each rated one: rising within a user, and kept apart between users
         before = rated.indices - (np.arange(len(user)) - self.start[user])

@@ -144,7 +144,7 @@ class SequenceModel(ContentDotProduct):
             self.encoder(),
             z,
             known,
-            np.bincount(likes.item, minlength=train.items).astype(np.float32),
+            np.bincount(likes.item, minlength=train.n_items).astype(np.float32),
             **{name: self.settings[name] for name in named},
         )
         batches = Histories(

@@ -186,10 +186,10 @@ class TwoTowers(ContentDotProduct, FoldsInUsers):
         set_seed(self.seed)
         liked = train.likes().matrix().tocsr()  # (U, I)
         known = train.known_items()  # (I,)
-        batch_size = max(self.batch_size, -(-train.users // MOST_STEPS))
+        batch_size = max(self.batch_size, -(-train.n_users // MOST_STEPS))
         named = ("embedding_size", "temperature", "dropout", "identity_dropout", "l2", "seed")
         network = Towers(
-            train.users,
+            train.n_users,
             z,
             known,
             log_draw_of(liked, batch_size),

@@ -116,7 +116,7 @@ def extended(catalogue: Catalogue, new: Path) -> Catalogue:
     old, rows = catalogue.interactions, more.interactions
     first = len(old)
     union = Interactions.joined(
-        old, replace(rows, user=user, row=first + np.arange(len(rows)), users=len(user_ids), items=old.items)
+        old, replace(rows, user=user, row=first + np.arange(len(rows)), n_users=len(user_ids), n_items=old.n_items)
     )
     known = set(zip(old.user.tolist(), old.item.tolist(), old.timestamp.tolist(), strict=True))
     for at in range(len(rows)):

@@ -104,9 +104,9 @@ class LikedAndDrawn(keras.utils.PyDataset):
     ) -> None:
         super().__init__()
         self.user, self.item = likes.user.astype(np.int32), likes.item.astype(np.int32)
-        self.batch_size, self.users = batch_size, likes.users
+        self.batch_size, self.users = batch_size, likes.n_users
         self.known, self.negatives, self.rng = known.astype(np.int32), negatives, rng
-        weight = (1.0 + np.bincount(likes.item, minlength=likes.items)[known]) ** popularity
+        weight = (1.0 + np.bincount(likes.item, minlength=likes.n_items)[known]) ** popularity
         self.cumulated = np.cumsum(weight / weight.sum())
         self.on_epoch_end()
 
@@ -161,7 +161,7 @@ class BPR(DotProduct):
         self.new_bias = self._settle(ops.convert_to_numpy(network.p), ops.convert_to_numpy(network.b), train)
         network.q.assign(ops.where(known[:, None], network.q, 0.0))
         network.b.assign(self.bias)
-        items, biases = network.read(np.arange(train.items, dtype=np.int32))  # (I, 2d), (I,)
+        items, biases = network.read(np.arange(train.n_items, dtype=np.int32))  # (I, 2d), (I,)
         self.items, self.bias = ops.convert_to_numpy(items), ops.convert_to_numpy(biases)
 
 
@@ -192,7 +192,7 @@ def learn_pairs(train: Interactions, z: np.ndarray | None, settings: dict[str, A
         settings: of ``BPR``.
     """
     network = PairwiseFactors(
-        train.users, train.items, embedding_size=settings["embedding_size"], z=z, l2=settings["l2"]
+        train.n_users, train.n_items, embedding_size=settings["embedding_size"], z=z, l2=settings["l2"]
     )
     batches = LikedAndDrawn(
         train.likes(),

@@ -70,11 +70,11 @@ def taste_posterior(truth: Truth, train: Interactions, columns: np.ndarray | Non
     Returns:
         (U, U) weights of v (column) for u (row); rows sum to 1, the diagonal is 0.
     """
-    users = np.arange(train.users)
+    users = np.arange(train.n_users)
     cuts = np.array([-np.inf, *CUTS, np.inf])
-    middle = _above_threshold(truth, users, np.full(train.users, 0.5), columns)  # (U, I)
+    middle = _above_threshold(truth, users, np.full(train.n_users, 0.5), columns)  # (U, I)
     stars = train.rating.astype(np.int64)
-    weights = np.zeros((train.users, train.users))
+    weights = np.zeros((train.n_users, train.n_users))
     for u in users:
         rows = np.flatnonzero(train.user == u)
         above, given = middle[:, train.item[rows]], stars[rows]  # (U, n), (n,)

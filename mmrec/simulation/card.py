@@ -47,10 +47,10 @@ def data_card(
         "scenario": scenario.name,
         "seed": seed,
         "version": __version__,
-        "items": interactions.items,
-        "users": interactions.users,
+        "items": interactions.n_items,
+        "users": interactions.n_users,
         "ratings": len(interactions),
-        "density": round(len(interactions) / interactions.items / interactions.users, 4),
+        "density": round(len(interactions) / interactions.n_items / interactions.n_users, 4),
         "likes": round(float(np.mean(interactions.rating >= LIKE_THRESHOLD)), 4),
         **shares,
         "factors": {
@@ -75,7 +75,7 @@ def _best_metrics(truth: Truth, split: Split, case: str, modalities: tuple[str, 
     users = np.unique(rows.user)  # (B,)
     likes = rows.take(rows.rating >= LIKE_THRESHOLD).matrix()[users].toarray() > 0  # (B, I)
     seen = split.train.with_rows(split.validation).matrix()[users].toarray() > 0  # (B, I)
-    allowed = {"cold-item": split.cold_items, "cold-user": ~split.cold_items}.get(case, np.ones(rows.items, bool))
+    allowed = {"cold-item": split.cold_items, "cold-user": ~split.cold_items}.get(case, np.ones(rows.n_items, bool))
     candidates = ~seen & allowed  # (B, I)
     relevant = likes & candidates
     some = relevant.any(axis=1)  # users without a relevant item cannot be measured

@@ -95,12 +95,12 @@ class ReviewFusion(FusionRecommender):
         if not (rows.data < 0).any():  # word counts are weighted as those of texts are; word vectors stay as they are
             with_word = np.bincount(rows.indices, minlength=rows.shape[1])  # (V,)
             rows = normalize(rows.log1p() @ diags(np.log((1 + len(user)) / (1 + with_word)) + 1))
-        at = csr_matrix((np.ones(len(item)), (item, np.arange(len(item)))), (train.items, len(item)))
-        has = np.bincount(item, minlength=train.items)  # (I,)
+        at = csr_matrix((np.ones(len(item)), (item, np.arange(len(item)))), (train.n_items, len(item)))
+        has = np.bincount(item, minlength=train.n_items)  # (I,)
         means = (at @ rows).toarray()[has > 0] / has[has > 0, None]  # (n, V)
         axes = principal_axes(means, self.review_components, True)  # (V + 1, k)
         vectors = np.asarray(rows @ axes[:-1]) - axes[-1]  # (N, k)
-        self.reviews = ReviewPool(vectors, user, item, train.users, train.items)
+        self.reviews = ReviewPool(vectors, user, item, train.n_users, train.n_items)
         self.pooled, self.reviewed = self.reviews.without(np.zeros(0, np.int64))  # (I, k), (I,)
         super()._fit(train, features)
 

@@ -91,14 +91,14 @@ def scores_of(model: Any, split: Any) -> dict[str, float]:
 
 def feedback_in(model: Any, train: Interactions, features: Features, truth: Truth, seed: int) -> dict[str, Any]:
     """What the fourth list gains from the answers to the first three, by how many training ratings users have."""
-    probability = truth.like_probability(truth.preference(np.arange(train.users), truth.until))  # (U, I)
+    probability = truth.like_probability(truth.preference(np.arange(train.n_users), truth.until))  # (U, I)
     _, deaf = without_feedback(model, probability)
     draws = [
         with_feedback(model, train, features, probability, np.random.default_rng([seed, at])) for at in range(ANSWERS)
     ]
     gain = np.mean([draw.quality - deaf for draw in draws], axis=0)[-1]  # (U,)
-    amount = np.bincount(train.user, minlength=train.users)  # (U,)
-    third = np.argsort(np.argsort(amount, kind="stable")) * 3 // train.users  # (U,)
+    amount = np.bincount(train.user, minlength=train.n_users)  # (U,)
+    third = np.argsort(np.argsort(amount, kind="stable")) * 3 // train.n_users  # (U,)
     parts = {name: float(gain[third == at].mean()) for at, name in enumerate(("fewest", "middle", "most"))}
     return {"all": float(gain.mean()), **parts, "medians": [float(np.median(amount[third == at])) for at in range(3)]}
 

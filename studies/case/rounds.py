@@ -55,7 +55,7 @@ def with_feedback(
         rounds: R.
         k: items per list.
     """
-    users, ratings, models = np.arange(train.users), train, [model]
+    users, ratings, models = np.arange(train.n_users), train, [model]
     lists, answers, quality = [], [], []
     for _ in range(rounds):
         shown, _ = models[-1].recommend(users, k=k)  # (U, k)
@@ -88,4 +88,4 @@ def _as_ratings(shown: np.ndarray, liked: np.ndarray, train: Interactions) -> In
     user = np.repeat(np.arange(len(shown)), shown.shape[1])
     rating = np.where(liked, LIKED, DISLIKED).ravel().astype(np.float32)
     none = np.full(len(user), -1)
-    return Interactions(user, shown.ravel(), rating, none, none, train.users, train.items)
+    return Interactions(user, shown.ravel(), rating, none, none, train.n_users, train.n_items)

@@ -363,15 +363,15 @@ def popularity_by_content(train: Interactions, features: Features) -> Given:
         centred = np.where(features.mask(name)[:, None], block - block[here].mean(axis=0), 0)
         parts.append(centred / max(np.sqrt(block[here].var(axis=0).sum()), 1e-9))
     content = np.concatenate([*parts, features.present.astype(float)], axis=1)  # (I, F)
-    likes = np.bincount(train.likes().item, minlength=train.items)  # (I,)
+    likes = np.bincount(train.likes().item, minlength=train.n_items)  # (I,)
     fitted = RidgeCV(np.logspace(-3, 3, 13)).fit(content[known], np.log1p(likes[known]))
-    return Given(np.broadcast_to(fitted.predict(content), (train.users, train.items)))
+    return Given(np.broadcast_to(fitted.predict(content), (train.n_users, train.n_items)))
 
 
 def reached(model: Recommender, split: Split, case: str = "warm", metric: str = "ndcg@20") -> np.ndarray:
     """(U,) what a fitted model reaches for each user on test; NaN for users without a relevant item."""
     run = evaluate(model, split, case)
-    placed = np.full(split.train.users, np.nan)
+    placed = np.full(split.train.n_users, np.nan)
     placed[run.users] = run.per_user[metric]
     return placed
 

@@ -142,7 +142,7 @@ def fitted(folder: Path, name: str, repeats: int) -> dict[str, Any]:
             cost.append(round(value, 4))
         ndcg["own"].append(reached(model, split))
         if name in PERSONAL:
-            scores = model.scores(np.arange(split.train.users))  # (U, I)
+            scores = model.scores(np.arange(split.train.n_users))  # (U, I)
             for control, given in without_user(scores, np.random.default_rng(seed)).items():
                 ndcg.setdefault(control, []).append(reached(given, split))
         numbers = sum(np.size(array) for array in model.state().values())
@@ -187,7 +187,7 @@ def new_items(folder: Path, draw: int) -> dict[str, list[Any]]:
         model = study["model"]["whole"] if name == MISSING else seeded(name, draw).fit(split.train, features)
         found[name] = reached(model, split, "cold-item")
         if name in PERSONAL:
-            scores = model.scores(np.arange(split.train.users))
+            scores = model.scores(np.arange(split.train.n_users))
             for control, given in without_user(scores, np.random.default_rng(draw)).items():
                 found[f"{name}, {control}"] = reached(given, split, "cold-item")
     return {key: as_list(values) for key, values in found.items()}
@@ -212,7 +212,7 @@ def tiled(rows: Interactions, features: Features, times: int, seed: int) -> tupl
         blocks={name: np.tile(block, (times, 1)) for name, block in features.blocks.items()},
         present=np.tile(features.present, (times, 1)),
     )
-    return replace(rows, item=rows.item + rows.items * copy, items=rows.items * times), table
+    return replace(rows, item=rows.item + rows.n_items * copy, n_items=rows.n_items * times), table
 
 
 def more_users(rows: Interactions, times: int) -> Interactions:
@@ -220,7 +220,7 @@ def more_users(rows: Interactions, times: int) -> Interactions:
     at = np.tile(np.arange(len(rows)), times)
     copy = np.repeat(np.arange(times), len(rows))
     many = rows.take(at)
-    return replace(many, user=many.user + rows.users * copy, users=rows.users * times)
+    return replace(many, user=many.user + rows.n_users * copy, n_users=rows.n_users * times)
 
 
 def more_rows(rows: Interactions, times: int, seed: int) -> Interactions:
@@ -229,7 +229,7 @@ def more_rows(rows: Interactions, times: int, seed: int) -> Interactions:
     free = np.flatnonzero(rows.matrix().toarray().ravel() == 0)
     drawn = rng.choice(free, (times - 1) * len(rows), replace=False)
     like = rows.take(rng.integers(0, len(rows), len(drawn)))
-    user, item = np.divmod(drawn, rows.items)
+    user, item = np.divmod(drawn, rows.n_items)
     return Interactions.joined(rows, replace(like, user=user, item=item))
 
 

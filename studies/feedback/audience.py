@@ -25,12 +25,12 @@ class Audience:
         self._likes = rng.random(self.probability.shape) < self.probability  # (U, I)
 
     @property
-    def users(self) -> int:
+    def n_users(self) -> int:
         """Number of users."""
         return self.probability.shape[0]
 
     @property
-    def items(self) -> int:
+    def n_items(self) -> int:
         """Number of items."""
         return self.probability.shape[1]
 
@@ -45,4 +45,4 @@ class Audience:
     def best(self, rounds: int, k: int) -> np.ndarray:
         """(rounds, U): expected likes of the oracle, which shows the k best of the items not yet shown."""
         falling = -np.sort(-self.probability, axis=1)[:, : rounds * k]  # (U, rounds k)
-        return falling.reshape(self.users, rounds, k).sum(axis=2).T
+        return falling.reshape(self.n_users, rounds, k).sum(axis=2).T

@@ -31,11 +31,11 @@ def earlier_policies(
         (U, I) chances of showing each item, and (U, I) predicted answers in [0, 1].
     """
     trace = run_loop(Random(), audience, rounds=rounds, k=5, rng=rng)
-    popular = Popular(audience.items)
+    popular = Popular(audience.n_items)
     for items, likes in zip(trace.items, trace.likes, strict=True):
         belief.learn(items, likes)
         popular.learn(items, likes)
-    share = np.tile(popular.liked / popular.shown, (audience.users, 1))  # (U, I)
+    share = np.tile(popular.liked / popular.shown, (audience.n_users, 1))  # (U, I)
     return softmax_policy(share, 0.2, floor=0.3), np.clip(belief.expected(), 0, 1)
 
 

@@ -73,9 +73,9 @@ def run_loop(policy: Policy, audience: Audience, *, rounds: int = 20, k: int = 5
     Raises:
         InputError: there are fewer items than the rounds need.
     """
-    if rounds * k > audience.items:
-        raise InputError(f"{rounds} rounds of {k} items need more than the catalogue's {audience.items}: lower one")
-    unseen = np.ones((audience.users, audience.items), bool)
+    if rounds * k > audience.n_items:
+        raise InputError(f"{rounds} rounds of {k} items need more than the catalogue's {audience.n_items}: lower one")
+    unseen = np.ones((audience.n_users, audience.n_items), bool)
     shown, answers, seconds = [], [], []
     for _ in range(rounds):
         start = time.perf_counter()
@@ -88,4 +88,4 @@ def run_loop(policy: Policy, audience: Audience, *, rounds: int = 20, k: int = 5
         answers.append(likes)
     expected = np.stack([audience.expected(items) for items in shown])  # (R, U)
     best = audience.best(rounds, k)
-    return Trace(np.stack(shown), np.stack(answers), expected, best, np.array(seconds), audience.items)
+    return Trace(np.stack(shown), np.stack(answers), expected, best, np.array(seconds), audience.n_items)

@@ -59,7 +59,7 @@ ORDERS = 5
 def linear(arms: np.ndarray, kind: str, l2: float, **exploration: float) -> Any:
     """Maker of a linear policy."""
     make = getattr(policies, kind)
-    return lambda audience, seed: make(LinearBelief(arms, audience.users, l2), **exploration)
+    return lambda audience, seed: make(LinearBelief(arms, audience.n_users, l2), **exploration)
 
 
 def grid_of(kind: str) -> list[dict[str, float]]:
@@ -95,7 +95,7 @@ def policy_results(arms: np.ndarray, truth: Truth, tuning: np.ndarray, people: n
     makers: dict[str, Any] = {
         "oracle": lambda audience, seed: policies.Oracle(audience),
         "random": lambda audience, seed: policies.Random(),
-        "popular": lambda audience, seed: policies.Popular(audience.items),
+        "popular": lambda audience, seed: policies.Popular(audience.n_items),
     }
     chosen, logs = {}, {}
     for kind in GRIDS:
@@ -124,7 +124,7 @@ def retraining_results(
         )
         makers[f"scorer, {way}"] = partial(neural, arms, way, chosen[way])
         print(way, chosen[way], flush=True)
-    makers["linear, from scratch"] = lambda audience, seed: AllAnswers(LinearBelief(arms, audience.users, l2))
+    makers["linear, from scratch"] = lambda audience, seed: AllAnswers(LinearBelief(arms, audience.n_users, l2))
     makers["linear, new"] = linear(arms, "Greedy", l2)
     study = compare_policies(makers, truth, people, **loop)
     lasts = {name: np.mean([trace.seconds[-1] for trace in traces]) for name, traces in study.traces.items()}
@@ -142,7 +142,7 @@ def offpolicy_results(
 ) -> Any:
     """Coverage of intervals for policies ever further from the one that logged; each case has its own draws."""
     audience = Audience(truth, people, np.random.default_rng([seed, 2]))
-    belief = LinearBelief(arms, audience.users, l2)
+    belief = LinearBelief(arms, audience.n_users, l2)
     logging, predicted = earlier_policies(audience, belief, np.random.default_rng([seed, 3]))
     results: dict[str, Any] = {
         "logs": logs,
@@ -187,15 +187,15 @@ def replay_results(rows: Interactions, chunks: int = 100) -> Any:
         ]
         for (name, how), learn in plans.items()
     }
-    known = np.all([np.bincount(one.user, minlength=rows.users) > 0 for one in beginnings], axis=0)
+    known = np.all([np.bincount(one.user, minlength=rows.n_users) > 0 for one in beginnings], axis=0)
     results: dict[str, Any] = {"chunks": chunks, "rows before the first": len(beginnings[0]), "orders": ORDERS}
     for name, runs in found.items():
         results[name] = {"seconds a chunk": np.mean([one.seconds[1:].mean() for one in runs])}
         for metric in ("ndcg@20", "hit_rate@20"):
-            each = over_orders([one.per_user(metric, rows.users) for one in runs])
+            each = over_orders([one.per_user(metric, rows.n_users) for one in runs])
             results[name][f"{metric} by chunk"] = over_orders([one.curve(metric) for one in runs])
-            results[name][f"{metric} by order"] = [np.nanmean(one.per_user(metric, rows.users)) for one in runs]
-            for group, members in (("", np.ones(rows.users, bool)), (", known at the start", known)):
+            results[name][f"{metric} by order"] = [np.nanmean(one.per_user(metric, rows.n_users)) for one in runs]
+            for group, members in (("", np.ones(rows.n_users, bool)), (", known at the start", known)):
                 measured = each[~np.isnan(each) & members]
                 results[name][metric + group] = bootstrap_interval(measured, np.random.default_rng(0))
                 results["users" + group] = len(measured)
@@ -206,7 +206,7 @@ def replay_results(rows: Interactions, chunks: int = 100) -> Any:
         ("popularity, refitted", "popularity, frozen"),
     ):
         leader, other = (
-            over_orders([one.per_user("ndcg@20", rows.users) for one in found[name]]) for name in (first, second)
+            over_orders([one.per_user("ndcg@20", rows.n_users) for one in found[name]]) for name in (first, second)
         )
         measured = ~np.isnan(leader)
         tests[f"{first} - {second}"] = paired_test(leader[measured], other[measured], np.random.default_rng(0))
@@ -232,7 +232,7 @@ def draw_results(settings: dict[str, Any], ways: dict[str, Any], draws: int, rou
             truth = Truth.load(catalogue.folder / "truth.npz")
             arms = fused_features(extract(catalogue), catalogue.interactions)
         makers: dict[str, Any] = {
-            "popular": lambda audience, seed: policies.Popular(audience.items),
+            "popular": lambda audience, seed: policies.Popular(audience.n_items),
             "random": lambda audience, seed: policies.Random(),
         }
         for kind, chosen in settings.items():
@@ -266,7 +266,7 @@ def draw_results(settings: dict[str, Any], ways: dict[str, Any], draws: int, rou
 
 def neural(arms: np.ndarray, way: str, chosen: dict[str, Any], audience: Audience, seed: int) -> NeuralPolicy:
     """A scorer trained in one way."""
-    return NeuralPolicy(arms, audience.users, way, seed=seed, **chosen)
+    return NeuralPolicy(arms, audience.n_users, way, seed=seed, **chosen)
 
 
 def kept_parts(earlier: dict[str, Any], renewed: list[str]) -> dict[str, str]:

@@ -83,7 +83,7 @@ def replay(
     """
     parts = cut_in_time(rows, start, chunks, seed)
     nothing = rows.take(np.zeros(0, np.int64))
-    warm = np.zeros(rows.items, bool), np.zeros(rows.users, bool)
+    warm = np.zeros(rows.n_items, bool), np.zeros(rows.n_users, bool)
     found, seconds = [], []
     for at in range(1, len(parts)):
         before = rows.take(np.concatenate(parts[:at]))

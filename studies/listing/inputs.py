@@ -52,7 +52,9 @@ def cut_rows(past: Interactions, rng: np.random.Generator) -> tuple[Interactions
 
 def pair_by_position(rows: Interactions) -> Interactions:
     """Row n of the ratings paired with row n of the products, these repeated until they fit."""
-    return Interactions(rows.user, rows.row % rows.items, rows.rating, rows.timestamp, rows.row, rows.users, rows.items)
+    return Interactions(
+        rows.user, rows.row % rows.n_items, rows.rating, rows.timestamp, rows.row, rows.n_users, rows.n_items
+    )
 
 
 class Inputs:

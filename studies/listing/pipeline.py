@@ -127,7 +127,7 @@ class Audit:
 
     def random(self) -> Result:
         """Scores drawn at random: what a metric must beat."""
-        drawn = np.random.default_rng(self.seed).random((self.inputs.past.users, self.inputs.past.items))
+        drawn = np.random.default_rng(self.seed).random((self.inputs.past.n_users, self.inputs.past.n_items))
         summary = self._judge(drawn).summary
         return Result(summary["auc"], summary["ndcg@20"])
 
@@ -205,7 +205,7 @@ class Audit:
             callbacks=[watch],
         )
         network.set_weights(watch.best)
-        return Fitted(network.everything(train.users), test, watch.scores)
+        return Fitted(network.everything(train.n_users), test, watch.scores)
 
 
 class _Watch(keras.callbacks.Callback):

@@ -42,7 +42,7 @@ def _accuracy(audit: Audit) -> str:
 
 def _positions(audit: Audit) -> str:
     rows = audit.inputs.catalogue.interactions
-    return f"{np.mean(rows.row % rows.items == rows.item):.1%} of the ratings are next to their own product"
+    return f"{np.mean(rows.row % rows.n_items == rows.item):.1%} of the ratings are next to their own product"
 
 
 def _float_indices(audit: Audit) -> str:
@@ -84,7 +84,7 @@ def _no_user(audit: Audit) -> str:
 
 def _row_split(audit: Audit) -> str:
     train, _, test = cut_rows(audit.inputs.past, np.random.default_rng(audit.seed))
-    latest = np.full(train.users, -np.inf)
+    latest = np.full(train.n_users, -np.inf)
     np.maximum.at(latest, train.user, train.timestamp)
     later, known = np.mean(latest[test.user] > test.timestamp), np.isin(test.item, train.item).mean()
     return f"{later:.0%} of the test is older than a training row of the same user; {known:.0%} of its items are known"

@@ -56,11 +56,11 @@ def audience_draw(model: Recommender, split: Split, seed: int = 0) -> AudienceDr
     items = np.flatnonzero(likes.any(axis=1))
     if len(items) < 2:
         raise InputError("fewer than two new items were liked: there is no other item to compare with")
-    own = np.asarray(model.scores(np.arange(rows.users)))[:, items].T  # (n, U)
+    own = np.asarray(model.scores(np.arange(rows.n_users)))[:, items].T  # (n, U)
     order = np.random.default_rng(seed).permutation(len(items))
     other = np.empty_like(order)
     other[order] = np.roll(order, 1)  # a cycle: no item keeps its own scores
-    counts = np.bincount(split.train.likes().user, minlength=rows.users)  # (U,)
+    counts = np.bincount(split.train.likes().user, minlength=rows.n_users)  # (U,)
     everyone = np.ones((len(items), 1))
     parts = (own, own[other], everyone * own.mean(axis=0), everyone * counts)
     return AudienceDraw(items, likes[items], dict(zip((MODEL, *BASELINES), parts, strict=True)))

@@ -121,7 +121,7 @@ def cornac_seconds(train: Interactions, features: np.ndarray, threads: int, size
     likes = train.likes()
     rows = [(str(user), str(item), 1.0) for user, item in zip(likes.user, likes.item, strict=True)]
     data = cornac.data.Dataset.from_uir(rows, seed=0)
-    ids = [str(item) for item in range(train.items)]
+    ids = [str(item) for item in range(train.n_items)]
     modality = cornac.data.ImageModality(features=features, ids=ids, normalized=False)
     modality.build(id_map=data.iid_map)
     data.add_modalities(item_image=modality)

@@ -46,7 +46,7 @@ def thinned(data: BenchmarkData, most: int) -> BenchmarkData:
     split = data.split()
     drawn = np.random.default_rng(0).permutation(len(split.train))
     order = drawn[np.argsort(split.train.user[drawn], kind="stable")]  # by person, each one's rows in a drawn order
-    ends = np.cumsum(np.bincount(split.train.user, minlength=split.train.users))
+    ends = np.cumsum(np.bincount(split.train.user, minlength=split.train.n_users))
     place = np.arange(len(order)) - (ends - np.diff(ends, prepend=0))[split.train.user[order]]
     parts = [split.train.take(np.sort(order[place < most])), split.validation, split.test["warm"]]
     return replace(

@@ -74,7 +74,7 @@ def peer(p: np.ndarray, q: np.ndarray, train: Interactions) -> Callable[[], List
 
     one = partial(threadpool_limits, 1, "blas")  # as implicit advises: it has threads of its own
     with one():
-        model, seen, users = AlternatingLeastSquares(factors=FACTORS), train.matrix(), np.arange(train.users)
+        model, seen, users = AlternatingLeastSquares(factors=FACTORS), train.matrix(), np.arange(train.n_users)
     model.user_factors, model.item_factors = p, q
 
     def work() -> Lists:

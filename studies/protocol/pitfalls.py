@@ -57,7 +57,7 @@ def by_chance(rows: Interactions, seed: int = 0) -> Split:
 
 def from_later(split: Split) -> float:
     """Share of the warm test rows that happened before some training row of the same user."""
-    latest = np.full(split.train.users, np.iinfo(np.int64).min)
+    latest = np.full(split.train.n_users, np.iinfo(np.int64).min)
     np.maximum.at(latest, split.train.user, split.train.timestamp)
     test = split.test["warm"]
     return float((test.timestamp < latest[test.user]).mean())

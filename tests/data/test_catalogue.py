@@ -14,15 +14,15 @@ def test_take_by_mask_and_by_order(interactions):
     order = np.array([5, 2, 9])
     taken = interactions.take(order)
     assert taken.item.tolist() == [interactions.item[at] for at in order]
-    assert (taken.users, taken.items, len(taken)) == (interactions.users, interactions.items, 3)
+    assert (taken.n_users, taken.n_items, len(taken)) == (interactions.n_users, interactions.n_items, 3)
 
 
 def test_joined_keeps_the_order_and_the_last_sizes(interactions):
     first, second = interactions.take(np.array([4, 1])), interactions.take(slice(7, 9))
-    both = Interactions.joined(first, replace(second, users=interactions.users + 2))
+    both = Interactions.joined(first, replace(second, n_users=interactions.n_users + 2))
     assert both.row.tolist() == [4, 1, 7, 8]
     assert both.rating.tolist() == interactions.rating[[4, 1, 7, 8]].tolist()
-    assert (both.users, both.items) == (interactions.users + 2, interactions.items)
+    assert (both.n_users, both.n_items) == (interactions.n_users + 2, interactions.n_items)
     ordered = first.with_rows(second)
     by_user_and_time = sorted(both.row, key=lambda row: (interactions.user[row], interactions.timestamp[row]))
     assert ordered.row.tolist() == by_user_and_time
@@ -31,7 +31,7 @@ def test_joined_keeps_the_order_and_the_last_sizes(interactions):
 def test_known_items_have_a_row(interactions):
     few = interactions.take(slice(0, 3))
     assert np.flatnonzero(few.known_items()).tolist() == sorted(set(few.item.tolist()))
-    assert few.known_items().shape == (interactions.items,)
+    assert few.known_items().shape == (interactions.n_items,)
 
 
 def test_likes_have_four_stars(interactions):
@@ -48,7 +48,7 @@ def test_all_ones_are_implicit(interactions):
 
 def test_matrix_counts_a_pair_once(interactions):
     twice = interactions.take(np.r_[np.arange(len(interactions)), 0, 0])
-    expected = np.zeros((interactions.users, interactions.items))
+    expected = np.zeros((interactions.n_users, interactions.n_items))
     for user, item in zip(interactions.user, interactions.item, strict=True):
         expected[user, item] = 1
     assert np.array_equal(twice.matrix().toarray(), expected)

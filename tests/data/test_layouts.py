@@ -104,7 +104,7 @@ def test_ids_with_gaps_keep_their_rows(tmp_path):
     (folder / "gaps.inter").write_text("userID\titemID\trating\tx_label\n0\t0\t1\t0\n3\t9\t1\t2\n", encoding="utf-8")
     np.save(folder / "text_feat.npy", features(12))
     found = read_mmrec(folder)
-    assert (found.interactions.users, found.interactions.items) == (4, 12)
+    assert (found.interactions.n_users, found.interactions.n_items) == (4, 12)
     np.testing.assert_allclose(found.arrays.blocks["text"][9], features(12)[9].astype(np.float32))
 
 

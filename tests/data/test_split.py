@@ -11,7 +11,7 @@ from mmrec.errors import InputError
 
 def test_sizes_and_order_by_hand(interactions):
     split = by_time(interactions)
-    for user in range(interactions.users):
+    for user in range(interactions.n_users):
         mine = np.flatnonzero(interactions.user == user)
         mine = mine[np.argsort(interactions.timestamp[mine], kind="stable")]
         first, second = int(0.8 * len(mine)), int(0.9 * len(mine))
@@ -71,7 +71,7 @@ def test_the_seed_breaks_ties_and_nothing_else(interactions):
     assert rows_of(by_time(tied, seed=0)) != rows_of(by_time(tied, seed=1))
     for seed in range(3):
         split = by_time(tied, seed=seed)
-        latest = np.full(tied.users, -1)
+        latest = np.full(tied.n_users, -1)
         np.maximum.at(latest, split.train.user, split.train.timestamp)
         assert (split.test["warm"].timestamp >= latest[split.test["warm"].user]).all()
 
@@ -80,7 +80,7 @@ def test_neither_the_order_of_rows_nor_ids_break_ties(interactions):
     rng, tied = np.random.default_rng(0), in_bursts(interactions)
     expected = rows_of(by_time(tied, seed=5))
     assert rows_of(by_time(tied.take(rng.permutation(len(tied))), seed=5)) == expected
-    user, item = rng.permutation(tied.users), rng.permutation(tied.items)
+    user, item = rng.permutation(tied.n_users), rng.permutation(tied.n_items)
     assert rows_of(by_time(replace(tied, user=user[tied.user], item=item[tied.item]), seed=5)) == expected
 
 
@@ -89,7 +89,7 @@ def test_each_row_of_a_tie_is_tested_about_equally_often(interactions):
     tested = np.zeros(len(tied))
     for seed in range(300):
         tested[by_time(tied, seed=seed).test["warm"].row] += 1
-    share = np.bincount(tied.user, minlength=tied.users)
+    share = np.bincount(tied.user, minlength=tied.n_users)
     expected = np.ceil(0.1 * share) / share  # of a user's rows
     assert tested.mean() / 300 == pytest.approx(expected[tied.user].mean(), rel=0.01)
     deviations = (tested / 300 - expected[tied.user]) / np.sqrt(expected * (1 - expected) / 300)[tied.user]

@@ -99,8 +99,8 @@ def test_users_missing_in_a_draw_are_left_out_of_its_mean():
 
 def test_every_user_has_the_scores_of_another(interactions):
     model = make_model("ease").fit(by_time(interactions).train)
-    users = np.arange(interactions.users)
-    other = UsersExchanged(model, interactions.users, np.random.default_rng(0))
+    users = np.arange(interactions.n_users)
+    other = UsersExchanged(model, interactions.n_users, np.random.default_rng(0))
     assert sorted(other.whose) == users.tolist()
     assert (other.whose != users).all()
     assert np.array_equal(other.scores(users), model.scores(other.whose))
@@ -108,11 +108,11 @@ def test_every_user_has_the_scores_of_another(interactions):
 
 def test_the_mean_score_is_one_list_for_everyone(interactions):
     model = make_model("ease").fit(by_time(interactions).train)
-    users = np.arange(interactions.users)
-    one = MeanScore(model, interactions.users)
+    users = np.arange(interactions.n_users)
+    one = MeanScore(model, interactions.n_users)
     assert one.scores(users[:3]) == pytest.approx(np.repeat(model.scores(users).mean(axis=0)[None], 3, axis=0))
     popular = make_model("popularity").fit(by_time(interactions).train)
-    assert np.allclose(MeanScore(popular, interactions.users).scores(users), popular.scores(users))
+    assert np.allclose(MeanScore(popular, interactions.n_users).scores(users), popular.scores(users))
 
 
 def test_exchanges_are_averaged(interactions):
@@ -121,7 +121,7 @@ def test_exchanges_are_averaged(interactions):
     found = without_the_user(model, split, "warm", seed=3)
     assert set(found) == {"users exchanged", "mean score"}
     alone = [
-        evaluate(UsersExchanged(model, interactions.users, rng), split, "warm")
+        evaluate(UsersExchanged(model, interactions.n_users, rng), split, "warm")
         for rng in np.random.default_rng(3).spawn(EXCHANGES)
     ]
     values = np.array([one.per_user["ndcg@20"] for one in alone])

@@ -35,7 +35,7 @@ def shuffled(rows: Interactions, features: Features, rng: np.random.Generator) -
 
 def relabelled(rows: Interactions, features: Features, rng: np.random.Generator) -> tuple[Interactions, Features]:
     """Users and items under other indices, and so in other files' orders."""
-    user, item = rng.permutation(rows.users), rng.permutation(rows.items)
+    user, item = rng.permutation(rows.n_users), rng.permutation(rows.n_items)
     back = np.argsort(item)
     blocks = {name: block[back] for name, block in features.blocks.items()}
     ids = tuple(features.item_ids[place] for place in back)

@@ -56,11 +56,11 @@ def features(rows) -> Features:
 def features_of_interactions(interactions) -> Features:
     rng = np.random.default_rng(1)
     blocks = {
-        "text": rng.poisson(0.8, (interactions.items, WORDS)).astype(np.float32),
-        "image": rng.normal(size=(interactions.items, 5)).astype(np.float32),
+        "text": rng.poisson(0.8, (interactions.n_items, WORDS)).astype(np.float32),
+        "image": rng.normal(size=(interactions.n_items, 5)).astype(np.float32),
     }
-    present = np.array([[True, True, False]] * interactions.items)
-    return Features(tuple(f"i{item}" for item in range(interactions.items)), blocks, present)
+    present = np.array([[True, True, False]] * interactions.n_items)
+    return Features(tuple(f"i{item}" for item in range(interactions.n_items)), blocks, present)
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +161,7 @@ def fit_on_training_and_test(bundle):
         column: np.concatenate([getattr(split.train, column), getattr(split.test["warm"], column)])
         for column in ("user", "item", "rating", "timestamp", "row")
     }
-    return make_model("ease").fit(Interactions(**both, users=USERS, items=ITEMS))
+    return make_model("ease").fit(Interactions(**both, n_users=USERS, n_items=ITEMS))
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def chosen_by(bundle: BenchmarkData, models=SEARCHED, tries: int = 10, cases=("w
 
     def kept(split, features, name, seed, *given, **options):
         fitted = fit_once(split, features, name, seed, *given, **options)
-        scores[f"{name} {len(scores)}"] = fitted.model.scores(np.arange(split.train.users))
+        scores[f"{name} {len(scores)}"] = fitted.model.scores(np.arange(split.train.n_users))
         return fitted
 
     with pytest.MonkeyPatch.context() as patch:
@@ -276,7 +276,7 @@ def for_new_ones(bundle: BenchmarkData, case: str, fold: int, models=COLD, tries
         kept, log = module.choose_settings(inner, bundle.features, name, {}, tries, case=case)
         model = module.make(name, fold, kept.settings).fit(split.train, bundle.features)
         reached = [entry[module.CRITERION] for entry in log]
-        found[name] = (kept.settings, reached, model.scores(np.arange(split.train.users)).tobytes())
+        found[name] = (kept.settings, reached, model.scores(np.arange(split.train.n_users)).tobytes())
     return found
 
 
@@ -285,7 +285,7 @@ def bundle_of_folds(interactions, features_of_interactions) -> BenchmarkData:
     """Without ties in time: their order is a hash of all rows, so that other new rows give another order of them."""
     apart = interactions.timestamp * len(interactions) + np.arange(len(interactions))
     interactions = replace(interactions, timestamp=apart)
-    users = tuple(f"u{user}" for user in range(interactions.users))
+    users = tuple(f"u{user}" for user in range(interactions.n_users))
     table = features_of_interactions
     return BenchmarkData("toy", users, table.item_ids, interactions, table, "fingerprint")
 
@@ -377,7 +377,7 @@ def test_document_frequency_counts_training_items_alone(bundle):
         reviews=vstack([table.reviews, table.reviews[:1]]).tocsr(),
     )
     first = Preprocessor.fit(table, split.train).state()
-    again = Preprocessor.fit(longer, replace(split.train, items=ITEMS + 1)).state()
+    again = Preprocessor.fit(longer, replace(split.train, n_items=ITEMS + 1)).state()
     for name in set(first) - {"popularity"}:
         assert np.array_equal(first[name], again[name]), name
 

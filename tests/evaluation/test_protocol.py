@@ -18,13 +18,13 @@ def test_against_a_loop(interactions):
         found = evaluate(model, split, case, block=7)
         rows = split.test[case]
         recalls = []
-        for user in range(interactions.users):
+        for user in range(interactions.n_users):
             liked = set(rows.item[(rows.user == user) & (rows.rating >= 4)])
             seen = {
                 *split.train.item[split.train.user == user].tolist(),
                 *split.validation.item[split.validation.user == user].tolist(),
             }
-            allowed = np.flatnonzero(split.cold_items) if case == "cold-item" else np.arange(interactions.items)
+            allowed = np.flatnonzero(split.cold_items) if case == "cold-item" else np.arange(interactions.n_items)
             scores = model.scores(np.array([user]))[0]
             # ties go against the model: relevant ones last
             ranked = sorted((i for i in allowed if i not in seen), key=lambda i: (-scores[i], i in liked, i))
@@ -74,7 +74,7 @@ def test_a_case_of_one_star_ratings_has_no_like(interactions):
     rating = np.where(cold[interactions.item], 1, interactions.rating).astype(np.float32)
     rows = Interactions(
         interactions.user, interactions.item, rating, interactions.timestamp, interactions.row,
-        interactions.users, interactions.items,
+        interactions.n_users, interactions.n_items,
     )  # fmt: skip
     split = by_time(rows, cold_items=0.2, seed=1)
     assert evaluate(make_model("popularity").fit(split.train), split, "cold-item").summary["users"] == 0

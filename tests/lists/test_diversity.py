@@ -82,9 +82,9 @@ def test_trade_off_is_the_mean_over_people(interactions, features):
     model, vectors = make_model("ease").fit(split.train), item_vectors(features, split.train)
     table = trade_off(model, split, vectors, [1.0, 0.4], k=5, block=7)
     ndcg, spread = {1.0: [], 0.4: []}, {1.0: [], 0.4: []}
-    seen, scores = split.train.matrix().toarray() > 0, model.scores(np.arange(interactions.users))
+    seen, scores = split.train.matrix().toarray() > 0, model.scores(np.arange(interactions.n_users))
     likes = split.validation.likes()
-    for user in range(interactions.users):
+    for user in range(interactions.n_users):
         relevant = set(likes.item[likes.user == user]) - set(np.flatnonzero(seen[user]))
         if not relevant:
             continue

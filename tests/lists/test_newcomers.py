@@ -26,7 +26,7 @@ def test_likes_as_a_matrix():
 def test_a_known_person_folded_in_scores_the_same(settings, interactions, features, tmp_path):
     model = make_model("content", **settings).fit(interactions, features)
     liked = interactions.likes().matrix()
-    np.testing.assert_allclose(model.fold_in(liked), model.scores(np.arange(interactions.users)), atol=1e-6)
+    np.testing.assert_allclose(model.fold_in(liked), model.scores(np.arange(interactions.n_users)), atol=1e-6)
     model.save(tmp_path / "m")
     again = load_model(tmp_path / "m")
     np.testing.assert_array_equal(again.fold_in(liked), model.fold_in(liked))
@@ -36,7 +36,7 @@ def test_a_known_person_folded_in_scores_the_same(settings, interactions, featur
 @pytest.mark.parametrize("name", LINEAR)
 def test_what_a_new_person_named_is_not_listed(name, interactions, features):
     model = make_model(name).fit(interactions, features)
-    liked, allowed = likes_matrix([np.array([3, 8]), np.array([5])], interactions.items), np.ones(40, bool)
+    liked, allowed = likes_matrix([np.array([3, 8]), np.array([5])], interactions.n_items), np.ones(40, bool)
     allowed[:3] = False
     items, scores = rank_for_likes(model, liked, 50, allowed=allowed)
     expected = model.fold_in(liked)
@@ -66,7 +66,7 @@ def test_a_text_that_tells_nothing(interactions, features):
 
 
 def test_who_would_like_a_new_item(interactions, features):
-    model, users = make_model("content").fit(interactions, features), np.arange(interactions.users)
+    model, users = make_model("content").fit(interactions, features), np.arange(interactions.n_users)
     new = rows_of(features, [4, 9])
     scores = model.new_item_scores(users, new)
     np.testing.assert_allclose(scores, model.scores(users)[:, [4, 9]], atol=1e-6)
@@ -82,7 +82,7 @@ def test_who_would_like_a_new_item(interactions, features):
 def test_models_that_cannot(interactions, features):
     model = make_model("popularity").fit(interactions)
     for work in (
-        lambda: rank_for_likes(model, csr_matrix((1, interactions.items)), 3),
+        lambda: rank_for_likes(model, csr_matrix((1, interactions.n_items)), 3),
         lambda: rank_for_description(model, features, 3),
         lambda: rank_users(model, np.arange(3), features, 3),
     ):

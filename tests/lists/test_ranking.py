@@ -9,7 +9,7 @@ from mmrec.models import make_model
 
 
 def test_blocks_come_one_at_a_time(interactions, monkeypatch):
-    model, users = make_model("ease").fit(interactions), np.arange(interactions.users)[::-1]
+    model, users = make_model("ease").fit(interactions), np.arange(interactions.n_users)[::-1]
     asked, score = [], model.scores
     monkeypatch.setattr(model, "scores", lambda some: asked.append(some.tolist()) or score(some))
     blocks = rank_all(model, users, 5, block=8)

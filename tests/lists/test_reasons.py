@@ -19,7 +19,7 @@ WORDS = ("robot", "ship", "kiss", "sea", "科幻", "爱情", "night", "war")
 def world(interactions, features):
     """A catalogue whose texts are of few words, with their counts as features."""
     rng = np.random.default_rng(5)
-    texts = [" ".join(rng.choice(WORDS, 4)) for _ in range(interactions.items)]
+    texts = [" ".join(rng.choice(WORDS, 4)) for _ in range(interactions.n_items)]
     counts = count_words(texts, 512).toarray().astype(np.float32)
     present = features.present.copy()
     present[:, 0] = True
@@ -27,7 +27,7 @@ def world(interactions, features):
     table = Features(features.item_ids, blocks, present, info={"text": {"encoder": "bow"}})
     items = pd.DataFrame({"item_id": features.item_ids, "text": texts})
     none = pd.DataFrame()
-    users = tuple(map(str, range(interactions.users)))
+    users = tuple(map(str, range(interactions.n_users)))
     return Catalogue(None, items, users, interactions, (), none, none, ""), table, interactions
 
 

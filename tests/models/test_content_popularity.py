@@ -73,7 +73,7 @@ def test_new_items_score_like_catalogued_ones(interactions, features, tmp_path):
 
 def test_order_of_rows_and_items_does_not_matter(interactions, features):
     rng = np.random.default_rng(0)
-    place = rng.permutation(interactions.items)  # item -> its new index
+    place = rng.permutation(interactions.n_items)  # item -> its new index
     rows = interactions.take(rng.permutation(len(interactions)))
     back = np.argsort(place)
     table = replace(

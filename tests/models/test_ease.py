@@ -12,7 +12,7 @@ from mmrec.models.similarity import content_similarity
 def test_gradient_vanishes_off_the_diagonal(interactions, features, dropout):
     settings = {"l2": 7.0, "content": 3.0, "dropout": dropout, "dislike": 0.25}
     weights = make_model("ease-features", **settings).fit(interactions, features).weights.astype(float)
-    chosen = np.zeros((interactions.users, interactions.items))
+    chosen = np.zeros((interactions.n_users, interactions.n_items))
     worth = np.where(interactions.rating >= LIKE_THRESHOLD, 1, 0.25)
     np.add.at(chosen, (interactions.user, interactions.item), worth)
     gram = chosen.T @ chosen
@@ -25,6 +25,6 @@ def test_gradient_vanishes_off_the_diagonal(interactions, features, dropout):
 
 def test_new_item_is_scored_by_its_content(interactions, features):
     train = interactions.take(interactions.item < 35)
-    scores = make_model("ease-features").fit(train, features).scores(np.arange(train.users))
+    scores = make_model("ease-features").fit(train, features).scores(np.arange(train.n_users))
     assert np.std(scores[:, 35:], axis=0).min() > 0
-    assert not make_model("ease").fit(train).scores(np.arange(train.users))[:, 35:].any()
+    assert not make_model("ease").fit(train).scores(np.arange(train.n_users))[:, 35:].any()

@@ -25,10 +25,10 @@ class Table:
 def test_reciprocal_ranks_by_hand(interactions):
     members = ("popularity", "ease")
     fused = make_model("rank-fusion", members=members).fit(interactions).scores(np.array([4]))[0]
-    expected = np.zeros(interactions.items)
+    expected = np.zeros(interactions.n_items)
     for name in members:
         scores = make_model(name).fit(interactions).scores(np.array([4]))[0]
-        for item in range(interactions.items):
+        for item in range(interactions.n_items):
             above, tied = (scores > scores[item]).sum(), (scores == scores[item]).sum()
             expected[item] += 1 / (60 + above + (tied + 1) / 2)
     assert fused == pytest.approx(expected, rel=1e-6)
@@ -63,7 +63,7 @@ def test_the_member_that_knows_is_heard(interactions):
     rng = np.random.default_rng(0)
     held = rng.random(len(interactions)) < 0.2
     train, likes = interactions.take(~held), interactions.take(held).likes(False)
-    truth = likes.matrix().toarray() + 0.1 * rng.random((interactions.users, interactions.items))
+    truth = likes.matrix().toarray() + 0.1 * rng.random((interactions.n_users, interactions.n_items))
     noise = rng.random(truth.shape)
     counts = choose_weights([Table(noise), Table(truth)], train, likes, np.random.default_rng(0))
     assert counts.tolist() == [0, 1]
@@ -71,7 +71,7 @@ def test_the_member_that_knows_is_heard(interactions):
 
 def test_stacked_is_a_weighted_sum_of_log_ranks(interactions, features):
     model = make_model("stacked").fit(interactions, features)
-    expected = np.zeros((3, interactions.items))
+    expected = np.zeros((3, interactions.n_items))
     for name, weight in zip(model.settings["members"], model.weights, strict=True):
         scores = make_model(name).fit(interactions, features).scores(np.arange(3)).astype(float)
         rank = (scores[:, None] > scores[:, :, None]).sum(axis=2) + (
@@ -82,7 +82,7 @@ def test_stacked_is_a_weighted_sum_of_log_ranks(interactions, features):
 
 
 def test_new_people_are_ranked_by_the_members_that_can(interactions):
-    liked = csr_matrix(np.eye(3, interactions.items, dtype=np.float32))
+    liked = csr_matrix(np.eye(3, interactions.n_items, dtype=np.float32))
     model = make_model("rank-fusion", members=("ease", "popularity", "mf")).fit(interactions)
     alone = [make_model(name).fit(interactions).fold_in(liked) for name in ("ease", "mf")]
     assert model.fold_in(liked) == pytest.approx(sum(1 / (60 + rankdata(-one, axis=1)) for one in alone), rel=1e-6)

@@ -26,7 +26,7 @@ def test_fitted_once_and_the_same_to_the_bit(fits, interactions):
     first = fit_model("mf", interactions, seed=3, epochs=2)
     second = fit_model("mf", interactions, seed=3, epochs=2)
     assert len(fits) == 1
-    users = np.arange(interactions.users)
+    users = np.arange(interactions.n_users)
     plain = make_model("mf", seed=3, epochs=2).fit(interactions)
     for model in (first, second):
         assert np.array_equal(model.scores(users), plain.scores(users))
@@ -63,9 +63,9 @@ def test_all_that_fitting_imports_is_in_the_key():
         "from mmrec.features.table import Features\n"
         "from mmrec.models import REGISTRY, make_model\n"
         "train = random_interactions()\n"
-        "present = np.ones((train.items, 3), bool)\n"
-        "blocks = {name: np.ones((train.items, 4), np.float32) for name in ('text', 'image', 'audio')}\n"
-        "features = Features(tuple(map(str, range(train.items))), blocks, present)\n"
+        "present = np.ones((train.n_items, 3), bool)\n"
+        "blocks = {name: np.ones((train.n_items, 4), np.float32) for name in ('text', 'image', 'audio')}\n"
+        "features = Features(tuple(map(str, range(train.n_items))), blocks, present)\n"
         "[make_model(n, **({'epochs': 1} if 'epochs' in make_model(n).declared else {})).fit(train, features)"
         " for n in REGISTRY]\n"
         "print(*(n.removeprefix('mmrec.').replace('.', '/') + '.py' for n in sys.modules if n.startswith('mmrec.')))"

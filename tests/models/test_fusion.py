@@ -100,8 +100,8 @@ def test_batches_hold_back_what_they_ask_about():
 
     some = random_interactions()
     train = some.take(some.item < 35)
-    stars = csr_matrix((train.rating, (train.user, train.item)), (train.users, train.items))
-    rated = csr_matrix((train.rating - 3.5, (train.user, train.item)), (train.users, train.items))
+    stars = csr_matrix((train.rating, (train.user, train.item)), (train.n_users, train.n_items))
+    rated = csr_matrix((train.rating - 3.5, (train.user, train.item)), (train.n_users, train.n_items))
     batches = FusionBatches(stars, rated, like=LIKE_THRESHOLD, batch_size=7, rng=np.random.default_rng(0))
     people = 0
     for index in range(len(batches)):
@@ -119,7 +119,7 @@ def test_batches_hold_back_what_they_ask_about():
         np.testing.assert_array_equal(targets["unrated"], (true == 0) & (np.arange(40) < 35))  # not what nobody rated
         np.testing.assert_array_equal(inputs["met"], (true > 0) - held)
         np.testing.assert_array_equal(inputs["rated"], (true - 3.5) * inputs["met"])
-    assert people == train.users
+    assert people == train.n_users
 
 
 def test_the_loss_is_the_one_described(interactions, features):
@@ -169,7 +169,7 @@ def test_the_loss_is_the_one_described(interactions, features):
 def test_implicit_feedback_asks_only_what_is_chosen(features):
     some = random_interactions()
     ones = Interactions(
-        some.user, some.item, np.ones_like(some.rating), some.timestamp, some.row, some.users, some.items
+        some.user, some.item, np.ones_like(some.rating), some.timestamp, some.row, some.n_users, some.n_items
     )
     model = FusionRecommender(**SMALL).fit(ones, features)
     assert np.array_equal(model.aim("like").scores(np.arange(3)), model.scores(np.arange(3)))

@@ -36,13 +36,13 @@ def test_later_rows(interactions):
 @pytest.mark.parametrize("name", ["graph-filter", "ease-features"])
 def test_scores_are_faded_profiles_times_weights(name, interactions, features):
     model = make_model(name, dislike=0.5, recency=3.0).fit(interactions, features)
-    expected = np.zeros((interactions.users, interactions.items))
+    expected = np.zeros((interactions.n_users, interactions.n_items))
     later = later_rows(interactions)
     for row in range(len(interactions)):
         weight = 1.0 if interactions.rating[row] >= LIKE_THRESHOLD else 0.5
         at = interactions.user[row], interactions.item[row]
         expected[at] += weight * 0.5 ** (later[row] / 3)
-    users = np.arange(interactions.users)
+    users = np.arange(interactions.n_users)
     assert model.scores(users) == pytest.approx(expected @ model.weights, abs=1e-4)
 
 

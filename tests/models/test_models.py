@@ -26,7 +26,7 @@ def test_contract(name, interactions, features, tmp_path):
     model = make(name).fit(train, features)
     users = np.array([3, 0, 7])
     scores = model.scores(users)
-    assert scores.shape == (3, interactions.items)
+    assert scores.shape == (3, interactions.n_items)
     assert scores.dtype == np.float32
     assert np.isfinite(scores).all()
     items, best = model.recommend(users, k=50)
@@ -34,7 +34,7 @@ def test_contract(name, interactions, features, tmp_path):
     for row in range(3):
         listed = items[row][items[row] >= 0]
         assert not seen[row][listed].any()
-        assert len(listed) == interactions.items - seen[row].sum()
+        assert len(listed) == interactions.n_items - seen[row].sum()
         assert (np.diff(best[row][: len(listed)]) <= 0).all()
     model.save(tmp_path / "m")
     assert np.array_equal(load_model(tmp_path / "m").scores(users), scores)
@@ -45,9 +45,9 @@ def test_contract(name, interactions, features, tmp_path):
 @pytest.mark.parametrize("name", [name for name in REGISTRY if issubclass(model_class(name), FoldsInUsers)])
 def test_new_people(name, interactions, features, tmp_path):
     model = make(name).fit(interactions, features)
-    liked = csr_matrix((np.ones(4, np.float32), ([0, 0, 1, 2], [1, 5, 7, 1])), (3, interactions.items))
+    liked = csr_matrix((np.ones(4, np.float32), ([0, 0, 1, 2], [1, 5, 7, 1])), (3, interactions.n_items))
     scores = model.fold_in(liked)
-    assert scores.shape == (3, interactions.items)
+    assert scores.shape == (3, interactions.n_items)
     assert scores.dtype == np.float32
     assert np.isfinite(scores).all()
     assert model.fold_in(liked[[1]])[0] == pytest.approx(scores[1], abs=1e-5)  # nobody depends on who else asks
@@ -96,7 +96,7 @@ def test_factorisation_is_at_a_fixed_point_of_its_loss(interactions):
 
 def test_popularity_counts_likes(interactions):
     likes = interactions.likes()
-    expected = [int((likes.item == item).sum()) for item in range(interactions.items)]
+    expected = [int((likes.item == item).sum()) for item in range(interactions.n_items)]
     assert make_model("popularity").fit(interactions).scores(np.array([0]))[0].tolist() == expected
 
 
@@ -117,7 +117,7 @@ def test_readings_follow_their_printed_equation(name, interactions, features, tm
     W_h = np.asarray(net.presence.kernel, float)
     W_f, b_f, W_r, b_r = (np.asarray(value, float) for value in [*net.fusion.weights, *net.scorer.weights])
     users = np.array([0, 2, 11])
-    expected = np.zeros((len(users), interactions.items))
+    expected = np.zeros((len(users), interactions.n_items))
     for row, user in enumerate(users):
         mine = (interactions.user == user) & (interactions.rating >= 4)
         p = np.asarray(net.embedding.embeddings, float)[user] if name == "document-user" else None
@@ -125,7 +125,7 @@ def test_readings_follow_their_printed_equation(name, interactions, features, tm
             pooled = [tables[modality][item] for item in interactions.item[mine] if h[item, at]]
             if p is not None and pooled:
                 p = p + np.mean(pooled, axis=0) @ W[modality]
-        for item in range(interactions.items):
+        for item in range(interactions.n_items):
             q = sum(tables[modality][item] @ W[modality] for modality in MODALITIES) + h[item] @ W_h
             concat = q if p is None else np.concatenate([p, q, p * q, [model.preprocessor.popularity[item]]])
             logit = np.maximum(0, concat @ W_f + b_f) @ W_r[:, 0] + b_r[0]
@@ -137,14 +137,14 @@ def test_cold_user_is_the_average_person(interactions, features):
     train = interactions.take(interactions.user != 4)
     model = make("document-user").fit(train, features)
     table = np.asarray(model.network.embedding.embeddings)
-    known = np.bincount(train.user, minlength=train.users) > 0
+    known = np.bincount(train.user, minlength=train.n_users) > 0
     assert model.people[4] == pytest.approx(table[known].mean(axis=0), abs=1e-6)
 
 
 def test_one_class_of_rating_only(interactions, features):
     ones = Interactions(
         interactions.user, interactions.item, np.ones(len(interactions), np.float32), interactions.timestamp,
-        interactions.row, interactions.users, interactions.items,
+        interactions.row, interactions.n_users, interactions.n_items,
     )  # fmt: skip
     assert np.isfinite(make("document-user").fit(ones, features).scores(np.arange(2))).all()
 
@@ -152,6 +152,6 @@ def test_one_class_of_rating_only(interactions, features):
 def test_new_items_score_like_catalogued_ones(interactions, features):
     """Everything but the popularity of an item is told by its features."""
     model = make("document-user").fit(interactions, features)
-    known = np.full(interactions.items, model.preprocessor.popularity.min(), np.float32)
+    known = np.full(interactions.n_items, model.preprocessor.popularity.min(), np.float32)
     expected = model.network.rate(model.people[:2], model.items, known)
     assert np.allclose(model.new_item_scores(np.arange(2), features), expected, atol=1e-6)

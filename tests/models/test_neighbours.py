@@ -10,7 +10,7 @@ def test_against_a_loop(interactions):
     k, shrinkage = 4, 2.0
     model = make_model("item-knn", neighbours=k, shrinkage=shrinkage).fit(interactions)
     liked = interactions.likes().matrix().toarray() > 0
-    size = interactions.items
+    size = interactions.n_items
     for j in range(size):
         likeness = np.zeros(size)
         for i in range(size):

@@ -22,14 +22,14 @@ def test_known_items_follow_the_formula(interactions, features):
     assert (n_u > 0).all()
     lift = (liked - n_u * n_i / total) / np.sqrt(n_u * np.maximum(n_i, 1))
     expected = np.log1p(n_i) + 0.7 * (lift - lift.mean(axis=0)) @ lift.T @ lift
-    assert model.scores(np.arange(interactions.users)) == pytest.approx(expected, abs=1e-4)
+    assert model.scores(np.arange(interactions.n_users)) == pytest.approx(expected, abs=1e-4)
 
 
 def test_without_taste_new_items_are_ranked_by_a_ridge_on_their_content(interactions, features):
     train = interactions.take(interactions.item < 35)  # five items without a row
     text = features.only("text")
     model = model_of(train, text, alpha=0.0)
-    scores = model.scores(np.arange(train.users))
+    scores = model.scores(np.arange(train.n_users))
     assert (scores == scores[0]).all()
     assert scores[0, :35] == pytest.approx(np.log1p(np.bincount(train.likes().item, minlength=40)[:35]), abs=1e-5)
     x = model.vectors(text).astype(float)
@@ -44,8 +44,8 @@ def test_without_taste_new_items_are_ranked_by_a_ridge_on_their_content(interact
 def test_taste_has_mean_zero(interactions, features):
     train = interactions.take(interactions.item < 35)
     model = model_of(train, features, alpha=2.0)
-    scores = model.scores(np.arange(train.users))
-    liking = np.bincount(train.likes().user, minlength=train.users) > 0
+    scores = model.scores(np.arange(train.n_users))
+    liking = np.bincount(train.likes().user, minlength=train.n_users) > 0
     assert scores[liking].mean(axis=0) == pytest.approx(model.popularity, abs=1e-4)
     assert scores[liking].std(axis=0).max() > 0.01
 
@@ -87,7 +87,7 @@ def test_conditional_logit_finds_planted_weights():
 
 def planted(interactions, features, rng):
     """Users of two kinds, who like the items whose first picture column is above or below 0."""
-    kind = np.where(np.arange(interactions.users) % 2, 1.0, -1.0)
+    kind = np.where(np.arange(interactions.n_users) % 2, 1.0, -1.0)
     agrees = kind[interactions.user] * features.blocks["image"][interactions.item, 0] > 0
     return replace(interactions, rating=np.where(agrees, 5, 1).astype(np.float32)), kind
 
@@ -98,7 +98,7 @@ def test_taste_that_content_shows_ranks_new_items(interactions, features):
     model = model_of(train, features)
     assert model.weight > 0
     side = features.blocks["image"][30:, 0]
-    scores = model.scores(np.arange(rows.users))[:, 30:]
+    scores = model.scores(np.arange(rows.n_users))[:, 30:]
     assert np.corrcoef(scores[kind > 0].mean(axis=0) - scores[kind < 0].mean(axis=0), side)[0, 1] > 0.6
 
 
@@ -114,7 +114,7 @@ def test_new_items_score_like_catalogued_ones_without_rows(interactions, feature
 
 def test_order_of_rows_and_items_does_not_matter(interactions, features):
     rng = np.random.default_rng(0)
-    place = rng.permutation(interactions.items)  # item -> its new index
+    place = rng.permutation(interactions.n_items)  # item -> its new index
     back = np.argsort(place)
     rows = interactions.take(interactions.item < 35).take(rng.permutation((interactions.item < 35).sum()))
     table = replace(

@@ -10,7 +10,7 @@ from mmrec.models.preprocessing import Preprocessor
 @pytest.fixture
 def table(interactions) -> Features:
     rng = np.random.default_rng(0)
-    items = interactions.items
+    items = interactions.n_items
     present = np.ones((items, 3), bool)
     present[::7, 1] = False
     blocks = {

@@ -20,8 +20,8 @@ def cosine(a, b):
 def by_hand(train, table, kind, half_life=180.0):
     """Scores, one pair at a time."""
     table = np.array([row / np.linalg.norm(row) if row.any() else row for row in table.astype(float)])
-    scores = np.zeros((train.users, train.items))
-    for user in range(train.users):
+    scores = np.zeros((train.n_users, train.n_items))
+    for user in range(train.n_users):
         rated = [n for n in range(len(train)) if train.user[n] == user and table[train.item[n]].any()]
         used = rated if kind == "rating" else [n for n in rated if train.rating[n] >= 4]
         if not used:
@@ -44,13 +44,13 @@ def test_scores(kind, modality, interactions, features):
     model = make_model("content", modality=modality, weighting=kind, half_life=2000.0).fit(days, features)
     table = Preprocessor.fit(features, days).tables(features)[modality]
     expected = by_hand(days, table, kind, half_life=2000.0)
-    np.testing.assert_allclose(model.scores(np.arange(days.users)), expected, atol=2e-5)
+    np.testing.assert_allclose(model.scores(np.arange(days.n_users)), expected, atol=2e-5)
 
 
 def test_counts_as_they_are(interactions, features):
     model = make_model("content", scaled=False).fit(interactions, features)
     expected = by_hand(interactions, features.blocks["text"], "uniform")
-    np.testing.assert_allclose(model.scores(np.arange(interactions.users)), expected, atol=2e-5)
+    np.testing.assert_allclose(model.scores(np.arange(interactions.n_users)), expected, atol=2e-5)
 
 
 def test_learned_weights_tell_better_what_else_was_liked(interactions):
@@ -89,7 +89,7 @@ def test_learned_weights_pool_by_softmax(interactions, features, monkeypatch):
 
 def test_nobody_and_nothing_score_zero(interactions, features):
     train = interactions.take(interactions.user != 4)
-    scores = make_model("content", modality="image").fit(train, features).scores(np.arange(train.users))
+    scores = make_model("content", modality="image").fit(train, features).scores(np.arange(train.n_users))
     assert not scores[4].any()
     assert not scores[:, ~features.mask("image")].any()
 

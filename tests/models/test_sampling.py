@@ -53,8 +53,8 @@ def test_unrated_items_are_the_known_ones_without_a_row_of_the_user(interactions
     kept = np.random.default_rng(1).random(len(interactions)) < share
     train = interactions.take(kept & (interactions.item % 7 > 0))
     unrated, known = UnratedItems(train), np.unique(train.item)
-    drawn = unrated.draw(np.arange(train.users), len(known), EveryRank())
-    for user in range(train.users):
+    drawn = unrated.draw(np.arange(train.n_users), len(known), EveryRank())
+    for user in range(train.n_users):
         wanted = np.setdiff1d(known, train.item[train.user == user])
         assert unrated.count[user] == len(wanted)
         assert drawn[user, : len(wanted)].tolist() == wanted.tolist()
@@ -65,14 +65,14 @@ def test_no_sampled_item_has_a_training_row_of_the_user(interactions, seed):
     """Over many epochs; every unrated item of a user comes up."""
     train = interactions.take(interactions.item % 7 > 0)  # some items without a training row
     batches = batches_of(train, negatives=20, rng=np.random.default_rng(seed))
-    rated, met = train.matrix().toarray() > 0, np.zeros((train.users, train.items), bool)
+    rated, met = train.matrix().toarray() > 0, np.zeros((train.n_users, train.n_items), bool)
     for _ in range(10):
         inputs, label, weight = batches[0]
         sampled = (label == 0) & (weight == 1)
         met[inputs["user"][inputs["row"][sampled]], inputs["item"][sampled]] = True
         batches.on_epoch_end()
-    known = np.isin(np.arange(train.items), train.item)
-    asked = np.isin(np.arange(train.users), train.likes().user)
+    known = np.isin(np.arange(train.n_items), train.item)
+    asked = np.isin(np.arange(train.n_users), train.likes().user)
     assert not (met & rated).any()
     assert np.array_equal(met[asked], (~rated & known)[asked])
 

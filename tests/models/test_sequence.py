@@ -20,7 +20,7 @@ SMALL = {"embedding_size": 4, "epochs": 1, "batch_size": 16, "length": 6}
 def test_histories_are_in_order_of_time():
     likes = random_interactions().likes()
     sequences = in_order_of_time(likes)
-    assert len(sequences) == likes.users
+    assert len(sequences) == likes.n_users
     for user, items in enumerate(sequences):
         mine = [row for row in range(len(likes)) if likes.user[row] == user]
         mine.sort(key=lambda row: likes.timestamp[row])

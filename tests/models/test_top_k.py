@@ -40,8 +40,8 @@ def test_exact_over_several_tasks(monkeypatch):
 
 def test_what_is_excluded_or_not_allowed_is_not_listed(interactions):
     rng = np.random.default_rng(0)
-    scores = rng.integers(0, 9, (interactions.users, interactions.items)).astype(np.float32)
-    before, allowed, seen = scores.copy(), rng.random(interactions.items) < 0.6, interactions.matrix()
+    scores = rng.integers(0, 9, (interactions.n_users, interactions.n_items)).astype(np.float32)
+    before, allowed, seen = scores.copy(), rng.random(interactions.n_items) < 0.6, interactions.matrix()
     found = best_items(scores, 50, seen, allowed)
     assert_same(found, sorted_fully(np.where((seen.toarray() > 0) | ~allowed, -np.inf, before), 50))
     np.testing.assert_array_equal(scores, before)
@@ -62,10 +62,10 @@ def test_no_users_and_no_items():
 
 @pytest.mark.parametrize("name", ["popularity", "ease", "mf"])
 def test_recommend_in_blocks(name, interactions, monkeypatch):
-    model, users = make_model(name).fit(interactions), np.arange(interactions.users)
+    model, users = make_model(name).fit(interactions), np.arange(interactions.n_users)
     asked, score = [], model.scores
     monkeypatch.setattr(model, "scores", lambda some: asked.append(len(some)) or score(some))
-    monkeypatch.setattr(top_k, "CELLS_AT_ONCE", 4 * interactions.items)
+    monkeypatch.setattr(top_k, "CELLS_AT_ONCE", 4 * interactions.n_items)
     scores = np.concatenate([score(users[at : at + 4]) for at in range(0, len(users), 4)])  # rounded as in such blocks
     hidden = np.where(interactions.matrix().toarray() > 0, -np.inf, scores)
     assert_same(model.recommend(users, 12), sorted_fully(hidden, 12))

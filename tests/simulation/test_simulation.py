@@ -184,7 +184,7 @@ def shared_with(first, second):
     truths = Truth.load(first / "truth.npz"), Truth.load(second / "truth.npz")
     rows = [read_catalogue(folder).interactions for folder in (first, second)]
     pairs = [set(zip(one.user.tolist(), one.item.tolist(), strict=True)) for one in rows]
-    by_chance = len(pairs[0]) * len(pairs[1]) / rows[0].users / rows[0].items
+    by_chance = len(pairs[0]) * len(pairs[1]) / rows[0].n_users / rows[0].n_items
     return {
         "factors": columns(truths[0].items, truths[1].items),
         "tastes": columns(truths[0].start, truths[1].start),

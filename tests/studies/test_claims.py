@@ -192,13 +192,13 @@ def test_each_axis_grows_alone(script):
     present = np.tile([True, False, False], (20, 1))
     table = Features(tuple(map(str, range(20))), {"text": np.ones((20, 2), np.float32)}, present)
     items, wider = script.tiled(train, table, 3, 0)
-    assert (len(items), items.users, items.items, len(wider.item_ids)) == (len(train), 60, 60, 60)
+    assert (len(items), items.n_users, items.n_items, len(wider.item_ids)) == (len(train), 60, 60, 60)
     assert (items.item % 20 == train.item).all()
     users = script.more_users(train, 3)
-    assert (len(users), users.users, users.items) == (3 * len(train), 180, 20)
+    assert (len(users), users.n_users, users.n_items) == (3 * len(train), 180, 20)
     assert (np.bincount(users.user) == np.tile(np.bincount(train.user, minlength=60), 3)).all()
     more = script.more_rows(train, 2, 0)
-    assert (len(more), more.users, more.items) == (2 * len(train), 60, 20)
+    assert (len(more), more.n_users, more.n_items) == (2 * len(train), 60, 20)
     assert more.matrix().nnz == len(more)  # no pair twice
     assert (more.matrix().toarray() > 0)[train.user, train.item].all()
 

@@ -35,13 +35,13 @@ def test_people_answer_by_the_truth(truth):
 
 def test_likes_are_as_frequent_as_the_truth_says(truth):
     audience = Audience(truth, np.arange(80), np.random.default_rng(1))
-    likes = audience.answer(np.tile(np.arange(audience.items), (80, 1)))
+    likes = audience.answer(np.tile(np.arange(audience.n_items), (80, 1)))
     error = np.sqrt((audience.probability * (1 - audience.probability)).sum())
     assert abs(likes.sum() - audience.probability.sum()) < 4 * error
 
 
 def test_nobody_is_shown_an_item_twice_and_all_figures_follow(audience):
-    policy = policies.EpsilonGreedy(LinearBelief(np.eye(audience.items), audience.users), 0.3)
+    policy = policies.EpsilonGreedy(LinearBelief(np.eye(audience.n_items), audience.n_users), 0.3)
     trace = run_loop(policy, audience, rounds=6, k=4, rng=np.random.default_rng(2))
     assert trace.items.shape == trace.likes.shape == (6, 40, 4)
     for user in range(40):
@@ -51,7 +51,7 @@ def test_nobody_is_shown_an_item_twice_and_all_figures_follow(audience):
         for at in range(6):
             regret += sum(best[4 * at : 4 * at + 4]) - sum(audience.probability[user, i] for i in trace.items[at, user])
             assert trace.regret()[at, user] == pytest.approx(regret, abs=1e-9)
-    counts = [int((trace.items[:3] == item).sum()) for item in range(audience.items)]
+    counts = [int((trace.items[:3] == item).sum()) for item in range(audience.n_items)]
     assert trace.exposure()[2].tolist() == counts
     assert trace.coverage()[2] == np.mean(np.array(counts) > 0)
 
@@ -65,11 +65,11 @@ def test_the_oracle_has_no_regret_and_the_others_have(audience):
 
 def test_learning_beats_chance(truth, audience):
     """Told the very factors that tastes are made of, a linear policy has to learn them."""
-    arms = np.hstack([np.ones((audience.items, 1)), truth.items])
+    arms = np.hstack([np.ones((audience.n_items, 1)), truth.items])
     runs = {
-        "greedy": policies.Greedy(LinearBelief(arms, audience.users)),
-        "thompson": policies.Thompson(LinearBelief(arms, audience.users), 0.5),
-        "linucb": policies.LinUCB(LinearBelief(arms, audience.users), 0.5),
+        "greedy": policies.Greedy(LinearBelief(arms, audience.n_users)),
+        "thompson": policies.Thompson(LinearBelief(arms, audience.n_users), 0.5),
+        "linucb": policies.LinUCB(LinearBelief(arms, audience.n_users), 0.5),
         "random": policies.Random(),
     }
     regret = {

@@ -19,7 +19,7 @@ def truth(simulated):
 
 
 def greedy(truth, l2=1.0):
-    return lambda audience, seed: policies.Greedy(LinearBelief(truth.items, audience.users, l2))
+    return lambda audience, seed: policies.Greedy(LinearBelief(truth.items, audience.n_users, l2))
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,7 @@ def test_reviews_of_test_and_validation_rows_are_never_read(interactions, review
     for part in (split.validation, split.test["warm"]):
         poisoned[part.row] = np.random.default_rng(2).poisson(3, (len(part), 30))
     again = ReviewFusion(review_components=6, **SMALL).fit(split.train, replace(reviewed, reviews=poisoned.tocsr()))
-    users = np.arange(interactions.users)
+    users = np.arange(interactions.n_users)
     np.testing.assert_array_equal(model.scores(users), again.scores(users))
 
 
@@ -70,11 +70,11 @@ def test_an_item_without_text_is_read_off_its_reviews(interactions, reviewed):
 
 def test_word_vectors_can_stand_for_word_counts(interactions, reviewed):
     rng = np.random.default_rng(3)
-    text = rng.normal(size=(interactions.items, 6)).astype(np.float32)
+    text = rng.normal(size=(interactions.n_items, 6)).astype(np.float32)
     written = csr_matrix(rng.normal(size=(len(interactions), 6)))
     vectors = replace(reviewed, blocks={**reviewed.blocks, "text": text}, reviews=written)
     model = ReviewFusion(review_components=6, **SMALL).fit(interactions, vectors)
-    assert np.isfinite(model.scores(np.arange(interactions.users))).all()
+    assert np.isfinite(model.scores(np.arange(interactions.n_users))).all()
 
 
 def test_saving_keeps_the_scores(interactions, reviewed, tmp_path):

@@ -30,7 +30,7 @@ def split():
 
 def test_baselines_ignore_the_item(split):
     rng = np.random.default_rng(0)
-    scores = rng.random((split.train.users, split.train.items))
+    scores = rng.random((split.train.n_users, split.train.n_items))
     drawn = audience_draw(Scores(scores), split)
     rows = split.test["cold-item"]
     liked = csr_matrix((rows.rating >= 4, (rows.user, rows.item)), scores.shape).toarray()
@@ -42,19 +42,19 @@ def test_baselines_ignore_the_item(split):
     assert np.array_equal(np.sort(own.sum(axis=1)), np.sort(other.sum(axis=1)))
     assert np.ptp(one, axis=0).max() == 0
     assert one[0] == pytest.approx(own.mean(axis=0))
-    assert np.array_equal(active[0], np.bincount(split.train.likes().user, minlength=split.train.users))
+    assert np.array_equal(active[0], np.bincount(split.train.likes().user, minlength=split.train.n_users))
 
 
 def test_a_score_of_active_users_alone_gains_nothing(split):
-    active = np.random.default_rng(1).random(split.train.users)
-    found = summarise([audience_draw(Scores(np.tile(active[:, None], split.train.items)), split)], samples=20)
+    active = np.random.default_rng(1).random(split.train.n_users)
+    found = summarise([audience_draw(Scores(np.tile(active[:, None], split.train.n_items)), split)], samples=20)
     assert found["gaps"]["one list for every item"]["difference"] == pytest.approx(0)
     assert found["gaps"]["scores of another new item"]["difference"] == 0
 
 
 def test_knowing_who_likes_an_item_gains(split):
     rows = split.test["cold-item"]
-    scores = np.random.default_rng(2).random((rows.users, rows.items))
+    scores = np.random.default_rng(2).random((rows.n_users, rows.n_items))
     scores[rows.user, rows.item] += (rows.rating >= 4) * 0.5
     drawn = audience_draw(Scores(scores), split)
     found = summarise([drawn] * 6, samples=100)

@@ -298,7 +298,7 @@ def test_rows_paired_by_position_destroy_the_signal(audit):
     assert honest.auc > 0.6
     assert abs(paired.auc - 0.5) < 0.08
     rows = audit.inputs.catalogue.interactions
-    assert np.array_equal(pair_by_position(rows).item, np.arange(len(rows)) % rows.items)
+    assert np.array_equal(pair_by_position(rows).item, np.arange(len(rows)) % rows.n_items)
 
 
 def test_without_a_user_every_user_gets_one_list(table, audit):

@@ -29,7 +29,7 @@ def study(monkeypatch):
 
 @pytest.fixture
 def bundle(interactions, features) -> BenchmarkData:
-    users = tuple(f"u{user}" for user in range(interactions.users))
+    users = tuple(f"u{user}" for user in range(interactions.n_users))
     return BenchmarkData("toy", users, features.item_ids, interactions, features, "fingerprint")
 
 

@@ -52,7 +52,7 @@ def test_a_split_by_chance_keeps_rows_and_shares(interactions):
     assert set.union(*map(rows_of, parts)) == whole  # each row with its own time
     assert sum(map(len, parts)) == len(whole)
     for one, other in zip(parts, [early.train, early.validation, early.test["warm"]], strict=True):
-        assert np.array_equal(*(np.bincount(part.user, minlength=part.users) for part in (one, other)))
+        assert np.array_equal(*(np.bincount(part.user, minlength=part.n_users) for part in (one, other)))
     later = [
         time < drawn.train.timestamp[drawn.train.user == user].max()
         for user, time in zip(drawn.test["warm"].user, drawn.test["warm"].timestamp, strict=True)
@@ -73,7 +73,7 @@ def test_one_by_one_against_a_loop(interactions, ties):
         before = split.train.with_rows(split.validation)
         seen = before.item[before.user == user]
         liked = np.setdiff1d(liked, seen)
-        others = np.setdiff1d(np.arange(interactions.items), np.union1d(liked, seen))
+        others = np.setdiff1d(np.arange(interactions.n_items), np.union1d(liked, seen))
         first = [(scores[others] > scores[item]).sum() for item in liked]
         last = [(scores[others] >= scores[item]).sum() for item in liked]
         high.append(np.mean([1 / np.log2(2 + rank) * (rank < 5) for rank in first]))

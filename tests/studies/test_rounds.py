@@ -15,12 +15,12 @@ def fitted(interactions, features):
 
 
 def test_nothing_is_shown_twice_and_answers_follow_the_truth(fitted, interactions, features):
-    sure = np.zeros((interactions.users, interactions.items))
+    sure = np.zeros((interactions.n_users, interactions.n_items))
     sure[:, ::2] = 1
     found = with_feedback(fitted, interactions, features, sure, np.random.default_rng(0), rounds=3, k=2)
     np.testing.assert_array_equal(found.liked, found.lists % 2 == 0)
     np.testing.assert_allclose(found.quality, found.liked.mean(axis=2))
-    for user in range(interactions.users):
+    for user in range(interactions.n_users):
         shown = found.lists[:, user].ravel()
         assert len(set(shown)) == 6
         assert not set(shown) & set(interactions.item[interactions.user == user])
@@ -29,9 +29,9 @@ def test_nothing_is_shown_twice_and_answers_follow_the_truth(fitted, interaction
 
 
 def test_without_feedback_the_lists_are_one_ranking(fitted, interactions, features):
-    probability = np.random.default_rng(0).random((interactions.users, interactions.items))
+    probability = np.random.default_rng(0).random((interactions.n_users, interactions.n_items))
     lists, quality = without_feedback(fitted, probability, rounds=3, k=2)
-    ranked, _ = fitted.recommend(np.arange(interactions.users), k=6)
+    ranked, _ = fitted.recommend(np.arange(interactions.n_users), k=6)
     np.testing.assert_array_equal(np.concatenate(list(lists), axis=1), ranked)
     np.testing.assert_allclose(quality[1], np.take_along_axis(probability, ranked[:, 2:4], axis=1).mean(axis=1))
     heard = with_feedback(fitted, interactions, features, probability, np.random.default_rng(0), rounds=3, k=2)
