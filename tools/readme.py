@@ -215,22 +215,10 @@ def new(case: str, name: str) -> str:
     head = ["model", "NDCG@20", f"minus `{base}`", "draws ahead", "p"]
     told = f"{quoted(better) or 'No model'} {'are' if len(better) > 1 else 'is'} significantly better than `{base}`, "
     told += "which knows no user."
-    told += without_its_user(results) + personal(results["tests"]["personal"])
+    told += personal(results["tests"]["personal"])
     told += by_modality(results["tests"]["modalities"])
     drawn = f"{count(results['folds'], 'fold')}, {results['tries']} settings tried per model and fold."
     return f"{drawn}\n\n{lines(head, rows)}\n\n{told}\n\n{source(made)}"
-
-
-def without_its_user(results: dict[str, Any], model: str = "popularity-and-taste") -> str:
-    """How much of a gain over the ridge is there without the user: the model weighs modalities, the ridge does not."""
-    alone, ridge = (results["models"].get(name) for name in (f"{model}, mean score", "content-popularity"))
-    if alone is None or ridge is None:
-        return ""
-    gap = alone["ndcg@20"][0] - ridge["ndcg@20"][0]
-    return (
-        f" The ridge scales all modalities alike, while `{model}` chooses their weights within each fold: its mean "
-        f"score, one list for every user, is {gap:+.3f} from the ridge."
-    )
 
 
 def won(test: dict[str, Any]) -> bool:
