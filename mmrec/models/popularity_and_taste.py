@@ -47,8 +47,8 @@ class PopularityAndTaste(Recommender, FoldsInUsers, ScoresNewItems):
 
     alpha: float | None = setting(
         None,
-        "weight of taste; chosen as said where null. With 0 every user gets the list of ``content-popularity`` (with"
-        " weighted modalities)",
+        "weight of taste; chosen as said where null. With 0 every user gets the list of ``content-popularity``"
+        " on new items",
         low=0,
     )
 
