@@ -21,10 +21,10 @@ from tqdm import tqdm
 
 from bookbuild.project import BookError, Project, data_hash
 from bookbuild.rules import check_parameters, declared_parameters, describe, read_notebook
-from mmrec.datasets import OPENED
+from mmrec.environment import CACHE, DATA, ENCODERS, OPENED, VGG16, variable
 from mmrec.files import atomic_write, sha256_file, sha256_json, write_json
 
-ELSEWHERE = ("MMREC_DATA", "MMREC_ENCODERS", "MMREC_VGG16")
+ELSEWHERE = (DATA, ENCODERS, VGG16)
 """Environment variables that name data and weights which are not part of the project."""
 
 THREADS = (
@@ -73,7 +73,7 @@ def plan(project: Project, profile: str, data: dict[str, str], only: tuple[str, 
         check_parameters(path, notebook, given)
         folders = [Path(value) for value in given.values() if isinstance(value, str) and os.path.isdir(value)]
         if "record" in declared:  # shows a recorded run where what it needs is not there
-            folders += [Path(os.environ[name]) for name in ELSEWHERE if os.environ.get(name)]
+            folders += [Path(variable(name)) for name in ELSEWHERE if variable(name)]
         key = sha256_json([sha256_file(path), given, code, data_hash(folders)])
         if not only or number in only:
             jobs.append(Job(path, given, key, _minutes(notebook)))
@@ -205,9 +205,9 @@ def _environment(project: Project, workers: int) -> dict[str, str]:
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
     share = dict.fromkeys(THREADS, str(max(1, joblib.cpu_count() // workers)))
-    cache = os.environ.get("MMREC_CACHE") or str(project.build / "cache")
+    cache = variable(CACHE) or str(project.build / "cache")
     path = os.pathsep.join([str(project.root), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {**share, **os.environ, **quiet, "MMREC_CACHE": cache, "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONPATH": path}
+    return {**share, **os.environ, **quiet, CACHE: cache, "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONPATH": path}
 
 
 def _watch(process: subprocess.Popen) -> int:

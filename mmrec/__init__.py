@@ -1,7 +1,7 @@
-"""Multimodal recommendation: every formula of the document is one Keras layer.
+"""Multimodal recommendation: every formula of the document is one Keras layer (``mmrec.layers``).
 
-Imports point one way: ``data`` -> ``features`` (and the formula layers ``text``, ``image``,
-``audio``, ``fusion``, ``scorer``) -> ``models`` -> ``evaluation`` -> ``simulation`` -> ``datasets`` -> ``book``.
+Imports point one way: ``layers``, ``text`` -> ``data`` -> ``features`` -> ``models`` -> ``evaluation`` -> ``lists`` ->
+``commands``.
 """
 
 __version__ = "0.1.0"

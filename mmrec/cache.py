@@ -1,10 +1,9 @@
 """Content-addressed folders: what was made once from the same inputs is found again, never remade.
 
 The cache lives in ``$MMREC_CACHE``, else in the user's cache folder. Two processes that want the
-same entry wait for one another; a killed build leaves only a temporary folder, which is made anew.
+same entry wait for one another; a killed build leaves only a temporary folder, which is made again.
 """
 
-import os
 import platform
 import shutil
 from collections.abc import Callable
@@ -18,12 +17,13 @@ import platformdirs
 from filelock import FileLock
 
 from mmrec import __version__
+from mmrec.environment import BACKEND, CACHE, variable
 from mmrec.files import sha256_file, sha256_json
 
 
 def cache_root() -> Path:
     """The cache's folder (made if absent)."""
-    root = Path(os.environ.get("MMREC_CACHE") or platformdirs.user_cache_path("mmrec"))
+    root = Path(variable(CACHE) or platformdirs.user_cache_path("mmrec"))
     root.mkdir(parents=True, exist_ok=True)
     return root
 
@@ -55,17 +55,17 @@ LIBRARIES = ("keras", "numpy", "scikit-learn", "scipy", "tensorflow", "tensorflo
 
 
 def versions() -> dict[str, str]:
-    """Versions that figures may depend on, and Keras's backend; libraries that are not installed are left out."""
+    """Versions that results may depend on, and Keras's backend; libraries that are not installed are left out."""
     found = {"mmrec": __version__, "python": platform.python_version()}
     for library in LIBRARIES:
         with suppress(PackageNotFoundError):
             found[library] = version(library)
-    return found | {"backend": os.environ.get("KERAS_BACKEND", "tensorflow")}
+    return found | {"backend": variable(BACKEND) or "tensorflow"}
 
 
 @cache
 def code_hash(*parts: str) -> str:
-    """SHA-256 over source files of the package: those that figures come from, all but the commands.
+    """SHA-256 over source files of the package: those that results depend on, all but the commands.
 
     Args:
         parts: only these files and folders, relative to the package.

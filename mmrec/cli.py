@@ -6,6 +6,7 @@ from importlib import import_module
 import click
 
 from mmrec import __version__
+from mmrec.environment import VARIABLES
 from mmrec.errors import MmrecError
 
 COMMANDS = {
@@ -35,16 +36,18 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+        with formatter.section("Environment variables"):
+            formatter.write_dl(list(VARIABLES.items()))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def cli() -> None:
-    """Multimodal recommendation, from raw media to honest figures."""
+    """Multimodal recommendation, from raw media to honest results."""
 
 
 def main() -> None:
-    """Run the command line; an error that the user can mend is one line and an exit code."""
+    """Run the command line; an error that the user can fix is one line and an exit code."""
     try:
         cli.main(standalone_mode=False)
     except MmrecError as error:

@@ -1,12 +1,10 @@
 """Data sets by name: the embedded one, which is simulated, and real ones, which must be fetched.
 
-To add one, write its module beside ``films.py`` (``fetch`` downloads the source files, ``convert`` writes the
+To add one, write its module next to ``films.py`` (``fetch`` downloads the source files, ``convert`` writes the
 catalogue folder made of them) and enter it in ``REGISTRY``. Labelled corpora are fetched in the same way, but
 have no users and cannot be opened as a catalogue.
 """
 
-import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,13 +14,12 @@ from pathlib import Path
 from mmrec.cache import cached_folder
 from mmrec.data import corpora, films
 from mmrec.data.catalogue import Catalogue
+from mmrec.environment import DATA, OPENED, variable
 from mmrec.errors import InputError, MissingDataError
-from mmrec.files import sha256_file
+from mmrec.files import sha256_file, sha256_files
 
 EMBEDDED = {"items": 600, "users": 1000, "ratings": 30000, "seed": 0}
 """Sizes of the embedded catalogue."""
-OPENED = "MMREC_OPENED"
-"""Environment variable: a file that the fingerprint of each opened catalogue is added to, for the status page."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ class DataSet:
         version: raised when the catalogue made of the same files changes.
         fetch: downloads the source files and returns their folder.
         convert: writes the catalogue (source, target, progress=) and returns counts.
-        reader: for a labelled corpus, which is no catalogue: the function that reads it.
+        reader: for a labelled corpus, which has no users: the function that reads it.
     """
 
     name: str
@@ -116,7 +113,7 @@ def open_dataset(name_or_folder: str | Path) -> Catalogue:
     from mmrec.data.reader import read_catalogue
 
     catalogue = read_catalogue(_folder(str(name_or_folder)))
-    if log := os.environ.get(OPENED):
+    if log := variable(OPENED):
         with open(log, "a", encoding="utf-8") as stream:
             stream.write(f"{catalogue.fingerprint}\n")
     return catalogue
@@ -140,7 +137,7 @@ def _folder(name: str) -> Path:
 
 
 def _embedded(scenario: str) -> Path:
-    """The simulated catalogue's folder; a changed simulator makes it anew."""
+    """The simulated catalogue's folder; a changed simulator makes it again."""
     simulation = import_module("mmrec.simulation")
     sources = sorted(Path(str(simulation.__file__)).parent.rglob("*.py"))
     key = {"scenario": scenario, **EMBEDDED, "simulator": [sha256_file(path) for path in sources]}
@@ -153,26 +150,19 @@ def _embedded(scenario: str) -> Path:
 
 def _real(dataset: DataSet) -> Path:
     """The data set's catalogue folder: as it lies under ``$MMREC_DATA``, or made of the source files there."""
-    root = os.environ.get("MMREC_DATA")
-    mend = f"run 'mmrec fetch {dataset.name} --to DIR/{dataset.name}' and set MMREC_DATA=DIR"
+    root = variable(DATA)
+    fix = f"run 'mmrec fetch {dataset.name} --to DIR/{dataset.name}' and set MMREC_DATA=DIR"
     if not root:
-        raise MissingDataError(f"{dataset.name} is not part of the project and MMREC_DATA is not set: {mend}")
+        raise MissingDataError(f"{dataset.name} is not part of the project and MMREC_DATA is not set: {fix}")
     source = Path(root) / dataset.name
     if (source / "product_data.csv").is_file():
         return source
     if not (source / dataset.marker).is_file():
-        raise MissingDataError(f"{dataset.name} is not in {root}: {mend}")
-    key = {"dataset": dataset.name, "version": dataset.version, "source": _fingerprint(source)}
+        raise MissingDataError(f"{dataset.name} is not in {root}: {fix}")
+    files = sorted(path for path in source.rglob("*") if path.is_file())
+    key = {"dataset": dataset.name, "version": dataset.version, "source": sha256_files(source, files)}
 
     def build(folder: Path) -> None:
         dataset.convert(source, folder)
 
     return cached_folder("catalogue", key, build)
-
-
-def _fingerprint(folder: Path) -> str:
-    """SHA-256 over the names and bytes of all files below a folder."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(f"{path.relative_to(folder).as_posix()} {sha256_file(path)}\n".encode())
-    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Errors that a user can mend: each message is one line that says what is wrong and what to do."""
+"""Errors that a user can fix: each message is one line that says what is wrong and what to do."""
 
 
 class MmrecError(Exception):
@@ -21,3 +21,11 @@ class MissingDataError(MmrecError):
 
 class IntegrityError(MmrecError):
     """A file is not what it should be: checksum differs, archive leaves its folder, pickle asks for code."""
+
+
+class MediaError(MmrecError):
+    """A picture or sound that cannot be used; the message names the file and the reason."""
+
+
+class DownloadError(MmrecError):
+    """A file could not be had from any of its addresses; what has arrived is kept for the next run."""

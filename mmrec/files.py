@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -72,6 +72,14 @@ def sha256_file(path: Path | str) -> str:
     """SHA-256 of a file's bytes, in hexadecimal, read in blocks."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_files(folder: Path, files: Iterable[Path]) -> str:
+    """SHA-256 over the names and bytes of files below ``folder``, in hexadecimal and in the order given."""
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.relative_to(folder).as_posix()} {sha256_file(path)}\n".encode())
+    return digest.hexdigest()
 
 
 def sha256_json(value: Any) -> str:

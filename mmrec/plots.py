@@ -17,12 +17,11 @@ from matplotlib.figure import Figure
 
 from mmrec.data.catalogue import Catalogue
 from mmrec.data.media import read_image
+from mmrec.evaluation.record import short_commit
+from mmrec.evaluation.statistics import at_floor, format_p
 
 COLOURS = {"text": "#4477aa", "image": "#ee6677", "audio": "#228833", "fusion": "#aa3377", "other": "#777777"}
 """One colour a modality throughout the book (Tol's bright scheme, safe for colour-blind readers)."""
-
-FLOOR = 1 / 10_001
-"""Smallest p that the permutation test of ``statistics.paired_test`` can give."""
 
 METRIC_NAMES = {"ndcg@20": "NDCG@20", "auc": "AUC"}
 
@@ -153,27 +152,13 @@ def interval_plot(rows: Mapping[str, tuple[float, float, float]], label: str, re
     return figure
 
 
-def p_text(p: float, raw: float | None = None) -> str:
-    """``= .0346``, or ``<= .0004`` where the permutation test is at its floor and p can be smaller.
-
-    Args:
-        p: what to show, after Holm's correction or before.
-        raw: the uncorrected p that decides whether the floor was reached; p itself by default.
-    """
-    at_floor = abs((p if raw is None else raw) - FLOOR) < 1e-9
-    shown = f"{p:.4f}".removeprefix("0")
-    if at_floor:
-        return f"<= {shown}"
-    return "< .0001" if p < 5e-5 else f"= {shown}"
-
-
 def paired_table(tests: pd.DataFrame) -> pd.DataFrame:
     """A table of ``Comparison.against`` with p-values as text, ``<=`` at the floor of the permutation test."""
-    shown = tests.copy().astype(object)
+    shown = tests.drop(columns="at floor", errors="ignore").astype(object)
     shown["difference"] = [f"{value:+.4f}" for value in tests["difference"]]
-    shown["p"] = [p_text(p).removeprefix("= ") for p in tests["p"]]
-    adjusted = zip(tests["p (Holm)"], tests["p"], strict=True)
-    shown["p (Holm)"] = [p_text(p, raw).removeprefix("= ") for p, raw in adjusted]
+    floor = [at_floor(p) for p in tests["p"]]
+    for column in ("p", "p (Holm)"):
+        shown[column] = [format_p(p, low) for p, low in zip(tests[column], floor, strict=True)]
     return shown
 
 
@@ -199,7 +184,7 @@ def control_text(control: Mapping[str, Any], source: str, level: float = 0.05) -
     lines = [f"{source}, {runs} training{'' if runs == 1 else 's'} per model:", ""]
     for test in control["tests"]:
         verdict = "significant" if test["p (Holm)"] < level else "**not significant**"
-        p = p_text(test["p (Holm)"], test["p"])
+        p = format_p(test["p (Holm)"], at_floor(test["p"]), relation=True)
         lines.append(
             f"- {METRIC_NAMES[test['metric']]}, {test['pair']}: {test['difference']:+.4f}, "
             f"p (Holm) {p}: {verdict}. Above in {test['runs above']} of {runs} trainings, "
@@ -240,4 +225,4 @@ def recorded_control(record: Mapping[str, Any]) -> Markdown:
     control = record["results"].get("control")
     if control is None:
         return Markdown("The recorded control waits for the record: it was made before this chapter measured one.")
-    return control_text(control, f"RECORDED at commit {record['commit'][:8]}")
+    return control_text(control, f"RECORDED at commit {short_commit(record)}")

@@ -128,10 +128,10 @@ def assert_every_weight_learns(model, inputs, targets) -> None:
 
 @pytest.fixture
 def bundle(interactions):
-    """The handmade interactions as a benchmark reads them, a `Bundle` without features."""
-    from mmrec.evaluation.layouts import Bundle  # here: tests ask what fitting alone imports
+    """The handmade interactions as a benchmark reads them, a `BenchmarkData` without features."""
+    from mmrec.evaluation.benchmark_data import BenchmarkData  # here: tests ask what fitting alone imports
 
     items = tuple(f"i{item}" for item in range(interactions.items))
     features = Features(items, {}, np.zeros((len(items), len(MODALITIES)), bool))
     users = tuple(f"u{user}" for user in range(interactions.users))
-    return Bundle("toy", users, items, interactions, features, "fingerprint")
+    return BenchmarkData("toy", users, items, interactions, features, "fingerprint")

@@ -2,7 +2,7 @@
 
 Told elsewhere: pickles that would run code (``test_unpickle.py``, ``test_layouts.py``), arrays of another shape
 (``test_layouts.py``), faults of a catalogue folder (``test_validation.py``), ids that a saved model does not know
-(``test_bundle.py``), feature rows that are all shifted by one, which shows in what people like together
+(``test_saving.py``), feature rows that are all shifted by one, which shows in what people like together
 (``test_alignment.py``). With as few people as here it shows only where a row is then missing or too many.
 """
 
@@ -20,7 +20,7 @@ from mmrec.data.split import by_time
 from mmrec.errors import InputError
 from mmrec.evaluation import search as module
 from mmrec.evaluation.benchmark import benchmark, choose_models
-from mmrec.evaluation.layouts import Bundle, read_layout
+from mmrec.evaluation.benchmark_data import BenchmarkData, read_layout
 from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.verdict import summary_lines
 from mmrec.features.table import Features
@@ -170,8 +170,8 @@ def test_people_without_a_test_like_are_not_measured(rows, table):
 
 
 @pytest.fixture
-def bundle(rows, table) -> Bundle:
-    return Bundle("toy", tuple(f"u{user}" for user in range(USERS)), table.item_ids, rows, table, "fingerprint")
+def bundle(rows, table) -> BenchmarkData:
+    return BenchmarkData("toy", tuple(f"u{user}" for user in range(USERS)), table.item_ids, rows, table, "fingerprint")
 
 
 def figures(result):

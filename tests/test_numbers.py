@@ -65,6 +65,7 @@ COUNTED = {
     "Section 3 reports 0.5 there.": ["0.5"],
     "In 95% of the logs": ["95%"],
     "Between -0.3 and +0.2": ["0.3", "0.2"],
+    "It has 2000 users, 1998 new films and 1900 logs of 2014.": ["2000", "1998", "1900"],
 }
 
 

@@ -36,14 +36,16 @@ def test_cards_keep_the_pages_colours_in_the_dark(catalogue):
     assert ".text_html:has(.mmrec-card) { background: none !important; color: inherit !important;" in style
 
 
-def test_p_at_the_floor_of_the_permutations_is_a_bound():
+def test_a_table_shows_p_at_the_floor_as_a_bound():
     rng = np.random.default_rng(0)
     _, floor = paired_test(np.ones(50), np.zeros(50), rng)
-    assert floor == plots.FLOOR
-    assert plots.p_text(floor) == "<= .0001"
-    assert plots.p_text(4 * floor, floor) == "<= .0004"
-    assert plots.p_text(0.0346, 0.0173) == "= .0346"
-    assert plots.p_text(1.0, 0.4) == "= 1.0000"
-    assert plots.p_text(1e-9) == "< .0001"
     table = pd.DataFrame({"a - b": {"difference": 0.1, "p": floor, "p (Holm)": 3 * floor}}).T
-    assert plots.paired_table(table).loc["a - b"].tolist() == ["+0.1000", "<= .0001", "<= .0003"]
+    for shown in (table, table.assign(**{"at floor": True})):  # the flag is not for the page
+        assert plots.paired_table(shown).loc["a - b"].tolist() == ["+0.1000", "<= 0.0001", "<= 0.0003"]
+
+
+def test_the_mark_of_an_uncommitted_tree_is_kept_with_a_recorded_control():
+    test = {"pair": "a - b", "metric": "auc", "difference": 0.1, "p": 0.5, "p (Holm)": 0.5}
+    control = {"runs": 1, "tests": [{**test, "runs above": 1, "runs significant": 0}]}
+    record = {"commit": f"{'0' * 40}+", "results": {"control": control}}
+    assert "commit 00000000+" in plots.recorded_control(record).data

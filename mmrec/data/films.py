@@ -1,8 +1,8 @@
 """Real films: MovieLens-100K ratings with plots and posters, turned into a catalogue folder.
 
-A film is kept if it has both a plot and a poster. Eighteen films stand in MovieLens-100K under two ids; both ids
-stay, so that figures compare with others', and ``twin_of`` names the first. The mean rating that the
-plots' source gives is left out: it is made of everybody's opinion and is no content.
+A film is kept if it has both a plot and a poster. Eighteen films have two ids in MovieLens-100K; both ids
+stay, so that results compare with others', and ``twin_of`` names the first. The mean rating that the
+plots' source gives is left out: it sums up opinions of many users and does not describe content.
 """
 
 import csv
@@ -78,7 +78,7 @@ def fetch(*, progress: bool = False) -> Path:
 
 
 def _fetch_ratings(folder: Path, expected: Mapping[str, str]) -> None:
-    """Ratings and users from their publisher; where that fails, the caller takes the copies beside the plots."""
+    """Ratings and users from their publisher; where that fails, the caller takes the copies next to the plots."""
     tables = {
         "u.data": ("ratings.csv", "\t", "user_id,item_id,rating,timestamp"),
         "u.user": ("users_info.csv", "|", "user_id,age,gender,occupation,zip_code"),
@@ -119,7 +119,7 @@ def convert(
         progress: show a bar on stderr.
 
     Returns:
-        Counts: items, users, ratings, posters, twins.
+        Counts: items, users, ratings, posters, duplicates.
 
     Raises:
         IntegrityError: a source file is absent, or is not the recorded one.
@@ -143,7 +143,7 @@ def convert(
         "users": len(users),
         "ratings": len(ratings),
         "posters": len(pictures),
-        "twins": sum(bool(film["twin_of"]) for film in films),
+        "duplicates": sum(bool(film["twin_of"]) for film in films),
     }
 
 

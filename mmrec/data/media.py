@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from mmrec.errors import MmrecError
+from mmrec.errors import MediaError
 
 if TYPE_CHECKING:
     import soundfile
@@ -30,10 +30,6 @@ LOUDEST = 1e6
 IMAGE_KINDS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 NAMED_KINDS = {f".{kind.lower()}": kind for kind in IMAGE_KINDS} | {".jpg": "JPEG", ".tif": "TIFF"}
 """What a picture's name says that it is."""
-
-
-class MediaError(MmrecError):
-    """A picture or sound that cannot be used; the message names the file and the reason."""
 
 
 def read_image(path: Path | str) -> np.ndarray:
@@ -147,7 +143,7 @@ def check_audio(path: Path | str) -> None:
 
 
 def _blocks(sound: "soundfile.SoundFile", max_seconds: float, path: Path) -> Iterator[np.ndarray]:
-    """The sound in mono, in pieces, so that many channels of long silence never stand in memory at once."""
+    """The sound in mono, in pieces, so that many channels of long silence are never in memory at once."""
     frames = min(int(max_seconds * sound.samplerate), MAX_SAMPLES)
     size = max(1, 2**20 // sound.channels)
     for block in sound.blocks(size, frames=frames, dtype="float32", always_2d=True):  # (t, channels)

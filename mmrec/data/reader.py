@@ -25,7 +25,7 @@ def read_catalogue(folder: Path | str, *, drop_faulty: bool = False) -> Catalogu
 
     Args:
         folder: a catalogue folder.
-        drop_faulty: go on without faulty rows, saying on the error stream what was left out.
+        drop_faulty: go on without faulty rows, saying on the error stream the rows left out.
 
     Raises:
         CatalogueError: the report of every fault; or, with ``drop_faulty``, faults that no row explains.
@@ -50,7 +50,7 @@ def _drop_orphans(report: Report) -> None:
     products, ratings = report.tables["product_data.csv"], report.tables["user_data.csv"]
     kept = set(products.frame["item_id"][products.good])
     orphans = np.flatnonzero(ratings.good & ~ratings.frame["item_id"].isin(kept).to_numpy())
-    report.add("user_data.csv", orphans, "item_id", "orphan", "is an item that was left out", "mend the item's row")
+    report.add("user_data.csv", orphans, "item_id", "orphan", "is an item that was left out", "fix the item's row")
 
 
 def _assemble(report: Report) -> Catalogue:

@@ -10,7 +10,7 @@ EARLIEST, LATEST = -2_208_988_800, 4_102_444_800
 def parse_time(values: pd.Series) -> pd.Series:
     """Seconds since 1970 from whole seconds or ISO 8601 dates; NaN where it is neither.
 
-    Eight digits that make a date after 1990 are no seconds (they would lie in 1970): such a cell is no time.
+    Eight digits that make a date after 1990 cannot be seconds (they would be in 1970): such a cell is not a time.
     """
     seconds = pd.to_numeric(values, errors="coerce").astype("float64")
     seconds[values.str.fullmatch(r"(?:199|20\d)\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")] = float("nan")
@@ -41,14 +41,14 @@ def _is_relative(values: pd.Series) -> pd.Series:
     return ~outside
 
 
-MENDS = {
+FIXES = {
     "id": ("empty, or has spaces around it", "give every row an id without spaces at its ends"),
     "rating": ("is no rating", "write a number of stars from 0.5 to 5, or 1 in every row for implicit feedback"),
     "time": ("is no time", "write whole seconds since 1970, or a date such as 2024-05-31T18:00:00"),
     "path": ("leads out of the folder", "write a path relative to the catalogue, without '..'"),
     "key": ("stands twice", "keep one of the rows"),
 }
-"""Name of a check -> what is wrong, how to mend it."""
+"""Name of a check -> what is wrong, how to fix it."""
 
 _ID = pa.Check(_is_id, name="id")
 _PATH = pa.Check(_is_relative, name="path")

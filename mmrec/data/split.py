@@ -60,7 +60,7 @@ def by_time(
     cold_items: float | np.ndarray = 0.0,
     cold_users: float | np.ndarray = 0.0,
     seed: int = 0,
-    twins: Sequence[Sequence[int]] = (),
+    duplicates: Sequence[Sequence[int]] = (),
 ) -> Split:
     """Split each user's history by time, after leaving out cold items and users.
 
@@ -74,7 +74,7 @@ def by_time(
         cold_items, cold_users: shares of items and users to leave out of training, in [0, 1); or which ones, (I,) and
             (U,) bool.
         seed: draws the cold items and users, and the order of rows that share their time.
-        twins: groups of item indices that are one thing under several ids; cold together or not at all.
+        duplicates: groups of item indices that are the same item under several ids; cold together or not at all.
 
     Raises:
         InputError: a share is out of range, or nothing is left to train on.
@@ -83,7 +83,7 @@ def by_time(
     if min(validation, test, *shares, 0) < 0 or validation + test >= 1 or max(*shares, 0, 0) >= 1:
         raise InputError("shares of a split must lie in [0, 1), and validation + test below 1")
     rng = np.random.default_rng(seed)
-    item_is_cold = _draw_cold(interactions.items, cold_items, rng, twins)
+    item_is_cold = _draw_cold(interactions.items, cold_items, rng, duplicates)
     user_is_cold = _draw_cold(interactions.users, cold_users, rng, ())
 
     cold_item_row = item_is_cold[interactions.item]
@@ -117,7 +117,7 @@ def by_time(
 
 
 def item_folds(
-    interactions: Interactions, folds: int = 10, *, seed: int = 0, twins: Sequence[Sequence[int]] = ()
+    interactions: Interactions, folds: int = 10, *, seed: int = 0, duplicates: Sequence[Sequence[int]] = ()
 ) -> Iterator[Split]:
     """Splits by time in which every item is new once: the items of fold f are cold in split f.
 
@@ -125,9 +125,9 @@ def item_folds(
         interactions: all rows.
         folds: number of splits, at least 2.
         seed: draws the folds; fold f breaks ties in time by ``seed + f``.
-        twins: groups of item indices that are one thing under several ids; they share a fold.
+        duplicates: groups of item indices that are the same item under several ids; they share a fold.
     """
-    fold = _draw_folds(interactions.items, folds, seed, twins)
+    fold = _draw_folds(interactions.items, folds, seed, duplicates)
     for number in range(folds):
         yield by_time(interactions, cold_items=fold == number, seed=seed + number)
 
@@ -174,33 +174,33 @@ def _hash(*columns: np.ndarray) -> np.ndarray:
 
 
 def _draw_cold(
-    size: int, share: float | np.ndarray, rng: np.random.Generator, twins: Sequence[Sequence[int]]
+    size: int, share: float | np.ndarray, rng: np.random.Generator, duplicates: Sequence[Sequence[int]]
 ) -> np.ndarray:
-    """(size,) bool: the drawn ones, a group of twins as one; a mask is taken as it is."""
+    """(size,) bool: the drawn ones, a group of duplicates as one; a mask is taken as it is."""
     if isinstance(share, np.ndarray):
         return share.astype(bool)
-    group = _groups(size, twins)
+    group = _groups(size, duplicates)
     groups = np.unique(group)
     drawn = rng.choice(groups, size=round(share * len(groups)), replace=False)
     return np.isin(group, drawn)
 
 
-def _draw_folds(size: int, folds: int, seed: int, twins: Sequence[Sequence[int]]) -> np.ndarray:
-    """(size,) int: the fold of each; folds differ by one group of twins at most.
+def _draw_folds(size: int, folds: int, seed: int, duplicates: Sequence[Sequence[int]]) -> np.ndarray:
+    """(size,) int: the fold of each; folds differ by one group of duplicates at most.
 
     Raises:
         InputError: fewer than 2 folds, or more than there are groups.
     """
-    group = _groups(size, twins)
+    group = _groups(size, duplicates)
     groups, place = np.unique(group, return_inverse=True)
     if not 2 <= folds <= len(groups):
         raise InputError(f"{folds} folds of {len(groups)}: give 2 folds at least, and no more than there are to divide")
     return np.random.default_rng(seed).permutation(np.arange(len(groups)) % folds)[place]
 
 
-def _groups(size: int, twins: Sequence[Sequence[int]]) -> np.ndarray:
+def _groups(size: int, duplicates: Sequence[Sequence[int]]) -> np.ndarray:
     """(size,) int: the same number for all members of a group."""
     group = np.arange(size)
-    for members in twins:
+    for members in duplicates:
         group[list(members)] = min(members)
     return group

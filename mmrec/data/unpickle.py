@@ -18,7 +18,7 @@ _LARGEST_SIDE = 1 << 31
 
 
 class _DType:
-    """Stands for ``numpy.dtype``: numbers of a fixed size, nothing else."""
+    """Replaces ``numpy.dtype``: numbers of a fixed size, nothing else."""
 
     def __init__(self, name: str, *flags: object) -> None:
         self.dtype = np.dtype(str(name))
@@ -30,7 +30,7 @@ class _DType:
 
 
 class _Array:
-    """Stands for ``numpy.ndarray``."""
+    """Replaces ``numpy.ndarray``."""
 
     value: np.ndarray
 
@@ -40,7 +40,7 @@ class _Array:
 
 
 class _Matrix:
-    """Stands for ``scipy.sparse.coo_matrix``."""
+    """Replaces ``scipy.sparse.coo_matrix``."""
 
     state: dict[str, Any]
 

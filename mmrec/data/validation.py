@@ -1,4 +1,4 @@
-"""Every fault of a catalogue folder, with file, row and how to mend it; nothing is changed or dropped."""
+"""Every fault of a catalogue folder, with file, row and how to fix it; nothing is changed or dropped."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ import pandera.errors
 from tqdm import tqdm
 
 from mmrec.data import media, schema
-from mmrec.data.media import MediaError
+from mmrec.errors import MediaError
 
 UNDECODED = "\ufffd"
 """Stands where bytes are no UTF-8; cells with it cannot be compared."""
@@ -32,7 +32,7 @@ class Fault:
         column: which column, or ''.
         code: short name of the kind of fault.
         problem: what is wrong.
-        mend: how to mend it.
+        fix: how to fix it.
     """
 
     file: str
@@ -40,11 +40,11 @@ class Fault:
     column: str
     code: str
     problem: str
-    mend: str
+    fix: str
 
     def __str__(self) -> str:
         place = self.file + (f", row {self.row}" if self.row else "") + (f", {self.column}" if self.column else "")
-        return f"{place}: {self.problem}; {self.mend}"
+        return f"{place}: {self.problem}; {self.fix}"
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether there is no fault."""
+        """Whether the catalogue is sound."""
         return not self.faults
 
     def as_text(self, most: int | None = None) -> str:
@@ -81,14 +81,14 @@ class Report:
         faults = [asdict(fault) for fault in self.faults]
         return json.dumps({"folder": str(self.folder), "ok": self.ok, "faults": faults}, ensure_ascii=False, indent=2)
 
-    def add(self, file: str, rows: Iterable[int], column: str, code: str, problem: str, mend: str) -> None:
+    def add(self, file: str, rows: Iterable[int], column: str, code: str, problem: str, fix: str) -> None:
         """Note a fault for each of the given positions in a table, and mark those rows as unusable."""
         table = self.tables[file]
         for row in rows:
             table.good[row] = False
             value = str(table.frame[column].iat[row]) if column in table.frame else ""
             said = f"{value[:60]!r} {problem}"
-            self.faults.append(Fault(file, int(table.lines[row]), column, code, said, mend))
+            self.faults.append(Fault(file, int(table.lines[row]), column, code, said, fix))
 
 
 def validate(folder: Path | str, *, decode: bool = True, progress: bool = False) -> Report:
@@ -122,8 +122,8 @@ def _read_table(report: Report, name: str) -> None:
     """Read a CSV as text, noting encoding, quotes and rows of the wrong length; what can be read is checked further."""
     data = (report.folder / name).read_bytes()
 
-    def whole(code: str, problem: str, mend: str, row: int | None = None) -> None:
-        report.faults.append(Fault(name, row, "", code, problem, mend))
+    def whole(code: str, problem: str, fix: str, row: int | None = None) -> None:
+        report.faults.append(Fault(name, row, "", code, problem, fix))
 
     if data.startswith(b"\xef\xbb\xbf"):
         whole("bom", "begins with a byte order mark", "save it as UTF-8 without BOM", 1)
@@ -163,13 +163,13 @@ def _read_table(report: Report, name: str) -> None:
 def _parse(text: str) -> tuple[list[list[str]], list[int], list[tuple[int, str]]]:
     """Rows of a CSV, the line on which each begins, and the lines whose quotes are broken.
 
-    A broken line is passed over and reading begins anew on the next, so that one fault does not hide the others.
+    A broken line is passed over and reading starts again on the next, so that one fault does not hide the others.
     """
     physical = list(io.StringIO(text, newline=""))
     rows: list[list[str]] = []
     lines: list[int] = []
     broken: list[tuple[int, str]] = []
-    limit = csv.field_size_limit(max(len(text), 1))  # a long text is no fault
+    limit = csv.field_size_limit(max(len(text), 1))  # a long text is allowed
     begin = 0
     try:
         while begin < len(physical) and len(broken) < MOST_BROKEN:
@@ -196,15 +196,15 @@ def _check_columns(report: Report, name: str) -> None:
         present.validate(frame, lazy=True)
     except pandera.errors.SchemaErrors as error:
         for (column, check), failed in error.failure_cases.groupby(["column", "check"], sort=False):
-            problem, mend = schema.MENDS.get(str(check), (f"fails {check}", "see the data contract"))
-            report.add(name, failed["index"].astype(int), str(column), str(check), problem, mend)
+            problem, fix = schema.FIXES.get(str(check), (f"fails {check}", "see the data contract"))
+            report.add(name, failed["index"].astype(int), str(column), str(check), problem, fix)
 
 
 def _check_keys(report: Report, name: str) -> None:
     frame, key = report.tables[name].frame, schema.KEYS[name]
     if all(column in frame for column in key):
         group = frame.groupby(key, sort=False).ngroup().to_numpy()
-        first = np.unique(group, return_index=True)[1][group]  # where each row's key stands for the first time
+        first = np.unique(group, return_index=True)[1][group]  # where each row's key first occurs
         unread = frame[key].apply(lambda column: column.str.contains(UNDECODED)).any(axis=1).to_numpy()
         for row in np.flatnonzero((first != np.arange(len(frame))) & ~unread):
             problem = f"repeats row {report.tables[name].lines[first[row]]} ({', '.join(key)})"
@@ -212,7 +212,7 @@ def _check_keys(report: Report, name: str) -> None:
 
 
 def _check_references(report: Report) -> None:
-    """Items and people that are named but not declared."""
+    """Items and users that are named but not declared."""
     tables = report.tables
 
     def known(file: str, column: str) -> pd.Series | None:
@@ -266,5 +266,5 @@ def _check_media(report: Report, decode: bool, progress: bool) -> None:
         bar = tqdm(pool.map(look, jobs), total=len(jobs), desc="media", disable=None if progress else True)
         for (row, column, _), problem in zip(jobs, bar, strict=True):
             if problem:
-                mend = "mend or replace the file, or empty the cell"
-                report.add("product_data.csv", [row], column, "media", problem, mend)
+                fix = "fix or replace the file, or empty the cell"
+                report.add("product_data.csv", [row], column, "media", problem, fix)

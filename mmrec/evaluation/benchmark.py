@@ -12,9 +12,9 @@ from tqdm import tqdm
 from mmrec.cache import code_hash, versions
 from mmrec.data.split import Split
 from mmrec.errors import InputError
+from mmrec.evaluation.benchmark_data import BenchmarkData
 from mmrec.evaluation.cost import timed
 from mmrec.evaluation.draws import DrawnComparison, as_run, from_run
-from mmrec.evaluation.layouts import Bundle
 from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.record import commit
 from mmrec.evaluation.search import (
@@ -39,28 +39,28 @@ NEW_BASELINES = ("content-popularity", "document-literal", "popularity")
 """Baselines that need no user; the first that was run is what the others are compared with on new items and users."""
 
 
-def choose_models(names: str, bundle: Bundle) -> list[str]:
+def choose_models(names: str, data: BenchmarkData) -> list[str]:
     """The models that ``--models`` names; ``all`` means all that the data allow.
 
     Raises:
         InputError: an unknown name, or a model that needs what the data lack.
     """
-    train = bundle.warm.train
-    lacking = {name: model_class(name).lacks(train, bundle.features) for name in REGISTRY}
+    train = data.warm.train
+    lacking = {name: model_class(name).lacks(train, data.features) for name in REGISTRY}
     if names == "all":
         return [name for name, lack in lacking.items() if not lack]
     chosen = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
     for name in chosen:
         model_class(name)
         if lacking[name]:
-            raise InputError(f"{name} needs {lacking[name]}, and {bundle.name} holds none")
+            raise InputError(f"{name} needs {lacking[name]}, and {data.name} holds none")
     if not chosen:
         raise InputError("--models names no model")
     return chosen
 
 
 def benchmark(
-    bundle: Bundle,
+    data: BenchmarkData,
     models: Sequence[str],
     *,
     seeds: int,
@@ -77,10 +77,10 @@ def benchmark(
     Settings are chosen once per model, with seed 0, by NDCG@20 on validation rows that are test rows under no order of
     ties. Every model with settings has the same number of tries: the defaults first, then what ``search.candidates``
     proposes; a model whose grid ends earlier stops there. Seed s draws what is drawn in the model and the order of rows
-    of one second (``Bundle.ordered``). An ensemble gets the settings chosen for its members, if they stand before it,
-    and the fitted members themselves: its seconds are without theirs. A model without a random part is fitted once
-    where ties decide nothing. One failing model does not lose the results of the others. Runs that ``out`` already
-    holds for the same data, options and code are not repeated; a file of other ones is set aside as
+    of one second (``BenchmarkData.ordered``). An ensemble gets the settings chosen for its members, if they stand
+    before it, and the fitted members themselves: its seconds are without theirs. A model without a random part is
+    fitted once where ties decide nothing. One failing model does not lose the results of the others. Runs that ``out``
+    already holds for the same data, options and code are not repeated; a file of other ones is set aside as
     ``NAME.earlier.json``.
 
     New items and new users are measured apart: ``folds`` splits in which each is new once, drawn before anything is
@@ -88,7 +88,7 @@ def benchmark(
     its training rows (``search.within_training``).
 
     Args:
-        bundle: the data.
+        data: interactions, features and splits.
         models: names.
         seeds: runs per model, with seeds 0, 1, ...
         cases: ``"warm"`` (the split in time), ``"cold-item"`` and ``"cold-user"``.
@@ -108,20 +108,20 @@ def benchmark(
         of a run holds the same of the second fit, and ``tests_refit`` its tests. ``new`` holds a ``DrawnComparison``
         per cold case, as JSON, with the settings chosen on each fold.
     """
-    plan = {"data": bundle.fingerprint, "cases": list(cases), "refit": refit, "tries": tries, "mask": mask}
+    plan = {"data": data.fingerprint, "cases": list(cases), "refit": refit, "tries": tries, "mask": mask}
     plan |= {"folds": folds if set(cases) & set(COLD_CASES) else 0, "versions": versions(), "code": code_hash()}
     result = _earlier(out, sha256_json(plan)) or {
         "runs": [],
         "search": {},
         "new": {},
         "data": {
-            "name": bundle.name,
-            "users": len(bundle.user_ids),
-            "items": len(bundle.item_ids),
-            "interactions": len(bundle.interactions),
-            "modalities": list(bundle.features.modalities),
-            "fingerprint": bundle.fingerprint,
-            "ties decide": bundle.has_ties,
+            "name": data.name,
+            "users": len(data.user_ids),
+            "items": len(data.item_ids),
+            "interactions": len(data.interactions),
+            "modalities": list(data.features.modalities),
+            "fingerprint": data.fingerprint,
+            "ties decide": data.has_ties,
         },
         "protocol": {"tries": tries, "mask": mask, "folds": folds},
         "versions": {**versions(), "commit": commit()},
@@ -135,17 +135,17 @@ def benchmark(
         if out is not None:
             write_json(out, _clean(result))
 
-    _run_seeds(bundle, models, range(seeds), refit, tries, mask, result, keep, progress)
+    _run_seeds(data, models, range(seeds), refit, tries, mask, result, keep, progress)
     for case in (case for case in cases if case in COLD_CASES):
         result["new"].setdefault(case, {})
-        _run_folds(bundle, models, case, folds, tries, result["new"][case], keep, progress)
+        _run_folds(data, models, case, folds, tries, result["new"][case], keep, progress)
     result |= verdict(result["runs"], result["search"])
     keep()
     return _clean(result)
 
 
 def _run_seeds(
-    bundle: Bundle,
+    data: BenchmarkData,
     models: Sequence[str],
     seeds: Sequence[int],
     refit: bool,
@@ -160,7 +160,7 @@ def _run_seeds(
     wanted = any("member_settings" in model_class(name).parameters() for name in models)  # fitted members are kept
     searched: dict[str, Recommender] = {}  # as they won their searches
     members: dict[int, dict[str, Recommender]] = {seed: {} for seed in seeds}
-    splits = {seed: bundle.ordered(seed) for seed in seeds}
+    splits = {seed: data.ordered(seed) for seed in seeds}
     bar = tqdm(total=len(models) * len(seeds), desc="runs", disable=None if progress else True)
     for name in models:
         kept: Fitted | None = None  # the fit of the search that won, which is the run of seed 0 where no ties decide
@@ -169,22 +169,22 @@ def _run_seeds(
             try:
                 if name not in result["search"]:
                     given = _members(name, result)
-                    kept, log = choose_settings(bundle.for_search, bundle.features, name, given, tries, searched)
+                    kept, log = choose_settings(data.for_search, data.features, name, given, tries, searched)
                     reached = kept.validation.get(CRITERION)
                     result["search"][name] = {"chosen": kept.settings, "reached": reached, "log": log}
                     if wanted and name in MEMBERS:
                         searched[name] = kept.model
                 if (name, seed) not in done:
-                    run = None if bundle.has_ties else _same_for_all_seeds(name, result["runs"])
+                    run = None if data.has_ties else _same_for_all_seeds(name, result["runs"])
                     if run is None:
-                        fitted = kept if kept is not None and kept.seed == seed and not bundle.has_ties else None
+                        fitted = kept if kept is not None and kept.seed == seed and not data.has_ties else None
                         chosen = result["search"][name]["chosen"]
-                        fitted = fitted or fit_once(splits[seed], bundle.features, name, seed, chosen, members[seed])
+                        fitted = fitted or fit_once(splits[seed], data.features, name, seed, chosen, members[seed])
                         if wanted and name in MEMBERS:  # else nobody needs them, and memory does
-                            fixed = "seed" not in fitted.model.settings and not bundle.has_ties
+                            fixed = "seed" not in fitted.model.settings and not data.has_ties
                             for one in seeds if fixed else [seed]:
                                 members[one] = {**members[one], name: fitted.model}
-                        run = _run(bundle, name, fitted, splits[seed], refit, mask)
+                        run = _run(data, name, fitted, splits[seed], refit, mask)
                     result["runs"].append({**run, "seed": seed})
             except Exception as error:  # whatever one model does, the others' results are kept
                 result["runs"].append({"model": name, "seed": seed, "error": f"{type(error).__name__}: {error}"})
@@ -194,7 +194,7 @@ def _run_seeds(
 
 
 def _run_folds(
-    bundle: Bundle,
+    data: BenchmarkData,
     models: Sequence[str],
     case: str,
     folds: int,
@@ -207,7 +207,7 @@ def _run_folds(
     bar = tqdm(total=len(models) * folds, desc=case, disable=None if progress else True)
     done = found.setdefault("runs", {name: {} for name in models})  # model -> fold -> what it reached
     errors: dict[str, str] = {}
-    for number, split in enumerate(bundle.folds(case, folds)):
+    for number, split in enumerate(data.folds(case, folds)):
         inner = within_training(split, seed=number)
         searched: dict[str, Recommender] = {}
         members: dict[str, Recommender] = {}
@@ -219,8 +219,8 @@ def _run_folds(
                     before = [one for one in models[: models.index(name)] if str(number) in done.get(one, {})]
                     chosen = {one: {"chosen": done[one][str(number)]["settings"]} for one in before}
                     given = _members(name, {"search": chosen})
-                    kept, _ = choose_settings(inner, bundle.features, name, given, tries, searched, case)
-                    fitted = fit_once(split, bundle.features, name, number, kept.settings, members)
+                    kept, _ = choose_settings(inner, data.features, name, given, tries, searched, case)
+                    fitted = fit_once(split, data.features, name, number, kept.settings, members)
                     if name in MEMBERS:
                         searched[name], members[name] = kept.model, fitted.model
                     rows[str(number)] = {**_measured(fitted.model, split, case=case), "settings": kept.settings}
@@ -267,7 +267,7 @@ def _members(name: str, result: dict[str, Any]) -> dict[str, Any]:
     return {"member_settings": found}
 
 
-def _run(bundle: Bundle, name: str, fitted: Fitted, split: Split, refit: bool, mask: str) -> dict[str, Any]:
+def _run(data: BenchmarkData, name: str, fitted: Fitted, split: Split, refit: bool, mask: str) -> dict[str, Any]:
     measured, score_seconds = timed(lambda: _measured(fitted.model, split, mask))
     run = {
         "model": name,
@@ -281,7 +281,7 @@ def _run(bundle: Bundle, name: str, fitted: Fitted, split: Split, refit: bool, m
     }
     if refit:
         joined = split.joined()
-        again = make(name, fitted.seed, fitted.settings).fit(joined.train, bundle.features)
+        again = make(name, fitted.seed, fitted.settings).fit(joined.train, data.features)
         run["refit"] = _measured(again, joined, mask)
     return run
 

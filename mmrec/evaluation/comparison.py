@@ -38,10 +38,13 @@ class Comparison:
         """Mean of a summary figure over the seeds."""
         return float(np.mean([run.summary[metric] for run in self.runs[model]]))
 
+    def users(self, model: str) -> np.ndarray:
+        """(n,) indices of the users whom some run measured, ascending."""
+        return np.unique(np.concatenate([run.users for run in self.runs[model]]))
+
     def per_user(self, model: str, metric: str) -> np.ndarray:
-        """(n,) each user's value, averaged over the runs that measured the user; in the order of the users."""
-        runs = self.runs[model]
-        users = np.unique(np.concatenate([run.users for run in runs]))
+        """(n,) each user's value, averaged over the runs that measured the user; in the order of ``users``."""
+        runs, users = self.runs[model], self.users(model)
         table = np.full((len(runs), len(users)), np.nan)
         for row, run in zip(table, runs, strict=True):
             row[np.searchsorted(users, run.users)] = run.per_user[metric]
@@ -81,7 +84,7 @@ class Comparison:
         results = {}
         for other in others:
             second = self.per_user(other, metric)
-            if len(first) != len(second):
+            if not np.array_equal(self.users(model), self.users(other)):
                 raise InputError(f"{model} and {other} were measured on different users")
             results[other] = paired_test(first, second, np.random.default_rng(self.seed))
         adjusted = holm({other: p for other, (_, p) in results.items()})

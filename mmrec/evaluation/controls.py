@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from mmrec.models.base import Recommender
-from mmrec.models.ranking import users_at_once
+from mmrec.models.top_k import users_at_once
 
 
 class UsersExchanged:

@@ -205,8 +205,7 @@ def recorded_tests(tests: Mapping[str, Mapping[str, Any]], digits: int = 3) -> p
 def sentence(pair: str, test: Mapping[str, Any], alpha: float = 0.05) -> str:
     """A difference over draws in words: what it is, how sure, and whether it may be claimed."""
     first, second = pair.split(" - ")
-    p = format_p(test["p (Holm)"], bool(test["at floor"]))
-    p = f"p {p}" if p.startswith("<") else f"p = {p}"
+    p = f"p {format_p(test['p (Holm)'], bool(test['at floor']), relation=True)}"
     told = f"{test['difference']:+.3f} NDCG@20, ahead in {test['ahead']:.0f} of {test['draws']:.0f} draws, {p}"
     if test["p (Holm)"] >= alpha:
         return f"{first} and {second} do not differ significantly ({told})."

@@ -21,6 +21,9 @@ from mmrec.errors import InputError
 def top_k(scores: np.ndarray, candidates: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
     """The k best candidates of each row, best first; equal scores in an order that is drawn.
 
+    Lists for users come from ``mmrec.models.top_k.best_items``: there equal scores stay in the order of the items, so
+    that a list repeats itself. A metric may not depend on how a catalogue happens to be sorted.
+
     Args:
         scores: (B, I) finite.
         candidates: (B, I) bool, what may be ranked.
@@ -104,19 +107,19 @@ def auc(scores: np.ndarray, likes: np.ndarray) -> float:
 
 
 def log_loss(probabilities: np.ndarray, likes: np.ndarray) -> float:
-    """Mean of -log p(what happened): (N,), (N,) bool; NaN where the scores are no probabilities."""
+    """Mean of -log p(what happened): (N,), (N,) bool; NaN where the scores are not probabilities."""
     if not len(likes) or probabilities.min() < 0 or probabilities.max() > 1:
         return float("nan")
     return float(sk.log_loss(likes, probabilities, labels=[False, True]))
 
 
 def coverage(lists: np.ndarray, items: int) -> float:
-    """Share of the catalogue that stands in any list: (B, k) indices, -1 ignored."""
+    """Share of the catalogue that is in any list: (B, k) indices, -1 ignored."""
     return len(np.unique(lists[lists >= 0])) / items
 
 
 def novelty(lists: np.ndarray, share: np.ndarray) -> float:
-    """Mean -log2 of the share of users who rated a listed item: (B, k), (I,) in (0, 1]."""
+    """Mean -log2 of the share of users with a rating of a listed item: (B, k), (I,) in (0, 1]."""
     return float(-np.log2(share[lists[lists >= 0]]).mean())
 
 

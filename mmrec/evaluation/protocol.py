@@ -85,9 +85,9 @@ def evaluate(
     rows = split.validation if on == "validation" else split.test[case]
     # whether feedback is implicit is told by the training rows: a case may hold one-star ratings alone
     liked = np.ones(len(rows), bool) if split.train.is_implicit() else rows.rating >= LIKE_THRESHOLD
-    likes = rows.take(liked).matrix().tocsr()
+    likes = rows.take(liked).matrix()
     masked = on == "test" and mask == "all"
-    seen = (split.train.with_rows(split.validation) if masked else split.train).matrix().tocsr()
+    seen = (split.train.with_rows(split.validation) if masked else split.train).matrix()
     allowed = {"cold-item": split.cold_items, "cold-user": ~split.cold_items}.get(case, np.ones(rows.items, bool))
 
     parts: list[dict[str, np.ndarray]] = []

@@ -1,12 +1,13 @@
 """Recorded results: what a run found, with all that is needed to run it again."""
 
 import json
-import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mmrec.cache import versions
+from mmrec.environment import ALLOW_UNCOMMITTED, variable
 from mmrec.errors import InputError, MissingDataError
 from mmrec.files import write_json
 
@@ -20,13 +21,15 @@ MOVED = {
     "benchmarks/models.py": "-m studies.models.record",
     "benchmarks/new_items.py": "-m studies.models.new_items",
     "benchmarks/peers.py": "-m studies.models.peers",
-    "benchmarks/ranking.py": "-m studies.models.ranking",
+    "benchmarks/ranking.py": "-m studies.models.top_k_speed",
     "benchmarks/throughput.py": "-m studies.encoders.throughput",
 }
 """Where the script of an older record is now. A page shows the command that works today."""
 
 UNCOMMITTED = "+"
 """Stands behind a commit whose working tree held changes: nobody else can make such a record again."""
+_begun: dict[Path, str] = {}
+"""Project's folder -> the commit that this process found there when it first asked."""
 
 
 def commit() -> str:
@@ -41,9 +44,9 @@ def commit() -> str:
     return head.stdout.strip() + (UNCOMMITTED if dirty.stdout.strip() else "")
 
 
-def short_commit(record: dict[str, Any]) -> str:
+def short_commit(record: Mapping[str, Any]) -> str:
     """Eight digits of the commit of a record, with the mark of a tree that held changes."""
-    full = record["commit"]
+    full: str = record["commit"]
     return full[:8] + (UNCOMMITTED if full.endswith(UNCOMMITTED) else "")
 
 
@@ -55,21 +58,27 @@ def origin(record: dict[str, Any]) -> str:
 def check_committed() -> None:
     """Refuse to go on where a record would come from code that no commit holds; call it before long work, too.
 
-    ``MMREC_ALLOW_UNCOMMITTED=1`` lets such a record be made; its commit then ends in ``+``, on every page too.
+    ``MMREC_ALLOW_UNCOMMITTED=1`` lets such a record be made; its commit then ends in ``+``, on every page too. The
+    commit of the first call is that of the code which runs, whatever is committed while it runs: ``save_record`` writes
+    this one.
 
     Raises:
         InputError: the working tree holds changes, or is outside git.
     """
     found = commit()
-    if os.environ.get("MMREC_ALLOW_UNCOMMITTED") != "1" and (not found or found.endswith(UNCOMMITTED)):
+    if variable(ALLOW_UNCOMMITTED) != "1" and (not found or found.endswith(UNCOMMITTED)):
         raise InputError(
             "a record is made from a committed tree alone: commit the changes first ('git status' lists them), or set"
             " MMREC_ALLOW_UNCOMMITTED=1, which marks the record as one that nobody can make again"
         )
+    _begun.setdefault(Path(__file__).parents[2], found)
 
 
 def save_record(path: Path | str, results: Any, *, seed: int, seeds: int, data_hash: str, command: str) -> None:
     """Write results with seed, data hash, commit and versions, atomically.
+
+    The commit is the one at which ``check_committed`` was first called. Where another is there now, the record has it
+    as "commit at the end".
 
     Args:
         path: ``results/NAME.json``.
@@ -83,7 +92,12 @@ def save_record(path: Path | str, results: Any, *, seed: int, seeds: int, data_h
         InputError: the working tree holds changes; see ``check_committed``.
     """
     check_committed()
-    about = {"command": command, "seed": seed, "seeds": seeds, "data": data_hash, "commit": commit()}
+    first, last = _begun[Path(__file__).parents[2]], commit()
+    about = {"command": command, "seed": seed, "seeds": seeds, "data": data_hash, "commit": last}
+    if first.rstrip(UNCOMMITTED) != last.rstrip(UNCOMMITTED):
+        about |= {"commit": first, "commit at the end": last}
+    elif first.endswith(UNCOMMITTED):
+        about["commit"] = first
     write_json(path, {**about, "versions": versions(), "results": results})
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from mmrec.errors import InputError
 from mmrec.evaluation import metrics
 
 
@@ -120,8 +121,12 @@ def paired_test(
 
     Returns:
         mean of first - second, and the two-sided p-value, (1 + flips at least as far) / (1 + draws).
+
+    Raises:
+        InputError: see ``check_differences``.
     """
     difference = np.asarray(first, float) - np.asarray(second, float)
+    check_differences(difference)
     seen = abs(difference.mean())
     far = 0
     for at in range(0, draws, 500):
@@ -141,8 +146,12 @@ def sign_flip_test(differences: np.ndarray, rng: np.random.Generator, draws: int
     Returns:
         mean difference, the two-sided p-value (random flips: (1 + flips at least as far) / (1 + draws)), and whether p
         is at its floor, the least that the number of arrangements allows: it is then an upper bound.
+
+    Raises:
+        InputError: see ``check_differences``.
     """
     differences = np.asarray(differences, float)
+    check_differences(differences)
     mean, count = float(differences.mean()), len(differences)
     if count <= 13:
         signs = 1 - 2 * ((np.arange(2**count)[:, None] >> np.arange(count)) & 1)  # (2^n, n) all arrangements
@@ -152,15 +161,39 @@ def sign_flip_test(differences: np.ndarray, rng: np.random.Generator, draws: int
     return mean, p, at_floor(p, draws)
 
 
+def check_differences(differences: np.ndarray) -> None:
+    """Refuse differences that no test by signs can read: no arrangement compares with NaN, so that p would be least.
+
+    Raises:
+        InputError: there is no difference, or one is NaN or infinite.
+    """
+    if not len(differences) or not np.isfinite(differences).all():
+        raise InputError(
+            f"a test of {len(differences)} differences, {int((~np.isfinite(differences)).sum())} of them not finite: "
+            "there has to be one at least, and each a number"
+        )
+
+
 def at_floor(p: float, draws: int = 10_000) -> bool:
-    """Whether a p-value of ``paired_test`` is the least that its number of flips allows."""
-    return p <= 1.5 / (1 + draws)
+    """Whether a p-value is the least that ``paired_test`` can give, 1 / (1 + draws), also where a record rounds it.
+
+    Smaller ones come from other tests and are no bound.
+    """
+    return 0.5 <= p * (1 + draws) <= 1.5
 
 
-def format_p(p: float, floor: bool = False) -> str:
-    """A p-value for a page: three significant digits; "<=" before one at the floor of its permutations."""
+def format_p(p: float, floor: bool = False, relation: bool = False) -> str:
+    """A p-value for a page: "0.035", and "<= 0.0001" where it is at the floor of its permutations and may be smaller.
+
+    Args:
+        p: what to show, after a correction or before.
+        floor: whether the test's own p, before any correction, is at its floor (see ``at_floor``).
+        relation: "= 0.035" in place of "0.035", as a sentence has it.
+    """
     shown = f"{p:.3f}" if p >= 0.01 else f"{p:.2g}"
-    return f"<= {shown}" if floor and p < 1 else shown
+    if floor and p < 1:
+        return f"<= {shown}"
+    return f"= {shown}" if relation else shown
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:

@@ -27,13 +27,18 @@ def verdict(runs: list[dict[str, Any]], search: dict[str, Any]) -> dict[str, Any
     return found
 
 
+def measured_users(runs: list[dict[str, Any]]) -> np.ndarray:
+    """(n,) indices of the users whom some run measured, ascending."""
+    return np.unique(np.concatenate([run["test_users"] for run in runs]).astype(np.int64))
+
+
 def user_means(runs: list[dict[str, Any]], metric: str = CRITERION) -> np.ndarray:
     """(n,) the metric of each user on test, averaged over the runs that measured the user; in the order of the users.
 
     Runs differ in whom they measure where ties in time decide what is test. Models that were run with the same seeds
     are measured on the same users.
     """
-    users = np.unique(np.concatenate([run["test_users"] for run in runs]).astype(np.int64))
+    users = measured_users(runs)
     table = np.full((len(runs), len(users)), np.nan)
     for row, run in zip(table, runs, strict=True):
         row[np.searchsorted(users, run["test_users"])] = run["test_per_user"][metric]
@@ -46,15 +51,19 @@ def test_interval(runs: list[dict[str, Any]], metric: str) -> tuple[float, float
 
 
 def _tests(winner: str, runs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Other model -> difference in NDCG@20 from the winner, its p, and whether that is at the permutations' floor."""
-    per_user = {
-        name: user_means([run for run in runs if run["model"] == name])
-        for name in dict.fromkeys(run["model"] for run in runs)
-    }
+    """Other model -> difference in NDCG@20 from the winner, its p, and whether that is at the permutations' floor.
+
+    A model is left out where it was not measured on the winner's users with the winner's seeds: where one of its runs
+    failed, the order of ties in time differs, and the same number of users may be other users.
+    """
+    by_model: dict[str, list[dict[str, Any]]] = {}
+    for run in runs:
+        by_model.setdefault(run["model"], []).append(run)
+    own, others = by_model[winner], {name: kept for name, kept in by_model.items() if name != winner}
     found = {
-        other: paired_test(per_user[winner], per_user[other], np.random.default_rng(0))
-        for other in per_user
-        if other != winner and len(per_user[other]) == len(per_user[winner])
+        other: paired_test(user_means(own), user_means(kept), np.random.default_rng(0))
+        for other, kept in others.items()
+        if sorted(one["test_users"] for one in kept) == sorted(one["test_users"] for one in own)
     }
     adjusted = holm({other: p for other, (_, p) in found.items()})
     return {

@@ -75,8 +75,8 @@ class MelSoundEncoder(SoundEncoder):
     Args:
         sample_rate: samples a second to which every sound is brought.
         mels: bands, hence the length of a row.
-        parts: segments A_i that a sound is cut into.
-        seconds: how much of a sound is heard at most.
+        parts: segments A_i that a sound is split into.
+        seconds: how much of a sound is used at most.
     """
 
     name = "mel"
@@ -107,7 +107,7 @@ class CepstrumSoundEncoder(SoundEncoder):
         sample_rate: samples a second to which every sound is brought.
         mels: bands that the coefficients are taken of.
         coefficients: how many.
-        seconds: how much of a sound is heard at most.
+        seconds: how much of a sound is used at most.
     """
 
     name = "mfcc"

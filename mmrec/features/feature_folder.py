@@ -15,7 +15,7 @@ from mmrec.files import atomic_write, write_json
 
 
 class FeatureFolder:
-    """Arrays grow in temporary files beside their place; ``finish`` puts them there, ``discard`` takes them away.
+    """Arrays grow in temporary files next to their place; ``finish`` puts them there, ``discard`` takes them away.
 
     One process at a time holds a folder; another one waits. What a killed run left is overwritten by the next.
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from mmrec.environment import VGG16, variable
 from mmrec.errors import InputError
 from mmrec.features.encoders import Source, register
 from mmrec.features.pretrained import packages
@@ -91,21 +92,21 @@ class Vgg16PictureEncoder:
     with a warning. ``parameters`` says which, so that the cache keeps their rows apart.
 
     Raises:
-        InputError: ``$MMREC_VGG16`` is no file, or not one with weights of this network.
+        InputError: ``$MMREC_VGG16`` is not a file, or not one with weights of this network.
     """
 
     name, modality, version, size = "vgg16", "image", "2", 512
     SIDE, SEED = 224, 0
 
     def __init__(self) -> None:
-        self.path = os.environ.get("MMREC_VGG16")
+        self.path = variable(VGG16)
         if self.path and not Path(self.path).is_file():
             raise InputError(f"MMREC_VGG16 is {self.path}, where no file is: give the weights of VGG16, or unset it")
 
     @staticmethod
     def available() -> bool:
         """Whether there are weights without a download."""
-        return Path(os.environ.get("MMREC_VGG16", "")).is_file()
+        return Path(variable(VGG16)).is_file()
 
     @cached_property
     def parameters(self) -> Mapping[str, Any]:
@@ -175,10 +176,10 @@ class Vgg16PictureEncoder:
 class MusicnnSoundEncoder(PackagedEncoder):
     """musicnn without its tags: the mean of 200 features over pieces of three seconds.
 
-    What is left beyond the last whole piece is not heard; a sound shorter than one piece is repeated to fill it.
+    What is left beyond the last whole piece is not used; a sound shorter than one piece is repeated to fill it.
 
     Args:
-        seconds: how much of a sound is heard at most.
+        seconds: how much of a sound is used at most.
     """
 
     name, modality, size = "musicnn", "audio", 200
@@ -214,9 +215,14 @@ class MusicnnSoundEncoder(PackagedEncoder):
 
 
 class SentenceEncoder(PackagedEncoder):
-    """What encoders of sentences share."""
+    """What encoders of sentences share.
+
+    Class attributes:
+        loader: the function of ``pretrained.sentence`` that loads the network.
+    """
 
     modality = "text"
+    loader: ClassVar[str]
 
     def load(self, source: Source) -> str:
         return str(source)
@@ -226,32 +232,22 @@ class SentenceEncoder(PackagedEncoder):
 
     @cached_property
     def _model(self) -> Any:
-        raise NotImplementedError
+        from mmrec.features.pretrained import sentence
+
+        return getattr(sentence, self.loader)()
 
 
 @register("text", "sentence")
 class UniversalTextEncoder(SentenceEncoder):
     """Universal Sentence Encoder, multilingual v3: a Chinese text and its translation are neighbours."""
 
-    name, size = "sentence", 512
+    name, size, loader = "sentence", 512, "universal"
     package = packages.UNIVERSAL
-
-    @cached_property
-    def _model(self) -> Any:
-        from mmrec.features.pretrained.sentence import universal
-
-        return universal()
 
 
 @register("text", "minilm")
 class MiniLMTextEncoder(SentenceEncoder):
     """all-MiniLM-L6-v2, a small transformer for English."""
 
-    name, size = "minilm", 384
+    name, size, loader = "minilm", 384, "minilm"
     package = packages.MINILM
-
-    @cached_property
-    def _model(self) -> Any:
-        from mmrec.features.pretrained.sentence import minilm
-
-        return minilm()

@@ -114,6 +114,6 @@ class FeatureStore:
 
     def _damaged(self, error: object) -> MmrecError:
         if isinstance(error, sqlite3.OperationalError):  # locked, read-only or no room: the rows are sound
-            mend = "free the disk, or set MMREC_CACHE to another folder"
-            return MmrecError(f"{self.path}: the feature cache cannot be used ({error}); {mend}")
+            fix = "free the disk, or set MMREC_CACHE to another folder"
+            return MmrecError(f"{self.path}: the feature cache cannot be used ({error}); {fix}")
         return IntegrityError(f"{self.path}: the feature cache is damaged ({error}); delete this file and run again")

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from mmrec.data.catalogue import LIKE_THRESHOLD, Interactions
+from mmrec.data.catalogue import Interactions
 from mmrec.data.split import Split
 from mmrec.errors import InputError
 from mmrec.evaluation import metrics
@@ -118,8 +118,7 @@ def trade_off(
         A row a weight; columns ``ndcg@k`` and ``diversity@k``, means over users with a like that can be listed.
     """
     rows = split.validation if on == "validation" else split.test["warm"]
-    liked = np.ones(len(rows), bool) if split.train.is_implicit() else rows.rating >= LIKE_THRESHOLD
-    likes = rows.take(liked).matrix()
+    likes = rows.likes(split.train.is_implicit()).matrix()
     if on == "test":  # as in ``evaluate``
         model = model.leaving_out(split.validation)
     rated = split.train.with_rows(split.validation) if on == "test" else split.train
@@ -130,7 +129,7 @@ def trade_off(
         truth = relevant[lists.users].toarray() > 0  # (B, I)
         for weight in weights:
             items, _ = rerank(lists.items, lists.scores, vectors, k, weight)
-            hits = np.take_along_axis(truth, np.maximum(items, 0), axis=1) & (items >= 0)  # (B, k)
+            hits = metrics.hits_of(items, truth)  # (B, k)
             ndcg = metrics.ndcg(hits, truth.sum(axis=1)).sum()
             sums[weight] += ndcg, metrics.diversity(items, vectors) * len(items)
     names = [f"ndcg@{k}", f"diversity@{k}"]

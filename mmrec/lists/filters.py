@@ -33,7 +33,7 @@ def matching(items: pd.DataFrame, condition: str) -> np.ndarray:
         condition: COLUMN OPERATOR VALUE.
 
     Raises:
-        InputError: it cannot be read, there is no such column, a cell is no number, or no item meets it.
+        InputError: it cannot be read, there is no such column, a cell is not numeric, or no item meets it.
     """
     found = _CONDITION.fullmatch(condition)
     if not found:
@@ -70,7 +70,7 @@ def read_ids(path: Path) -> list[str]:
     """Item ids from a file: a CSV file's column ``item_id``, or else one id a line; empty lines are skipped.
 
     Raises:
-        InputError: there is no such file, or it is no UTF-8 text.
+        InputError: there is no such file, or it is not UTF-8 text.
     """
     try:
         with open(path, encoding="utf-8-sig", newline="") as stream:

@@ -9,7 +9,7 @@ from mmrec.errors import InputError
 from mmrec.features.table import Features
 from mmrec.models import REGISTRY, model_class
 from mmrec.models.base import Recommender
-from mmrec.models.ranking import best_items
+from mmrec.models.top_k import best_items
 
 
 def likes_matrix(liked: list[np.ndarray], items: int) -> csr_matrix:
@@ -43,7 +43,7 @@ def rank_for_likes(
 def rank_for_description(
     model: Recommender, features: Features, k: int, *, allowed: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The k best items for people who say what they like.
+    """The k best items for users who describe what they like.
 
     Args:
         model: fitted, with ``described_scores``.
@@ -79,7 +79,7 @@ def rank_users(model: Recommender, users: np.ndarray, features: Features, k: int
         there are fewer than k users.
 
     Raises:
-        InputError: the model knows items only by who rated them.
+        InputError: the model knows items only by their ratings.
     """
     rates = able(model, "new_item_scores", "score a new item").new_item_scores
     place, best = best_items(rates(users, features).T, k)  # (n, k)

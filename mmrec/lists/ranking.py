@@ -47,7 +47,7 @@ def rank_all(
         Lists of at most ``block`` users, in the order of ``users``.
 
     Raises:
-        InputError: k or block is below 1, or the model gives a score that is no number.
+        InputError: k or block is below 1, or the model gives a score that is not a number.
     """
     if block < 1:
         raise InputError(f"a block of {block} users: give 1 or more")

@@ -1,12 +1,12 @@
-"""Why an item stands in a list, in words, and how far each reason can be trusted.
+"""Why an item is in a list, in words, and how far each reason can be trusted.
 
-Three kinds of reasons, told apart by ``basis``:
+There are three kinds of reasons (``basis``):
 
 * ``contribution``: a share of the score itself. A model that is linear in the likes (EASE, item-kNN) is the sum of what
   each liked item adds; the content profile is besides the sum of what each word adds. That the parts sum up is
   checked for each list; where they do not, the reason is not given.
 * ``loss``: how far the score of the item, read as a new one, falls when a modality is taken away from it.
-* ``likeness``: the liked item whose features are nearest. It tells what is alike, not what caused the score.
+* ``likeness``: the liked item whose features are nearest. It shows similarity, not what caused the score.
 
 Explained in notebooks/08-lists.ipynb.
 """
@@ -59,7 +59,7 @@ class Explainer:
         model: fitted.
         catalogue: whose titles and texts name the reasons.
         features: those that the model was fitted with; None where there are none, and then nothing is said of content.
-        train: rows that the model was fitted on, for the scales of likeness.
+        train: rows that the model was fitted on, for the scales of similarity.
     """
 
     def __init__(
@@ -79,10 +79,10 @@ class Explainer:
         """The reasons for each of some items, the most telling of each kind first.
 
         Args:
-            liked: (n,) indices of what the person likes.
+            liked: (n,) indices of the user's liked items.
             items: those to give reasons for.
-            user: index of the person; None for a new one.
-            described: of a new person who gave a text instead of likes: its features.
+            user: index; None for a new user.
+            described: features of the text that a new user gave instead of likes.
         """
         shares = self._shares_of_liked(liked, items, user)
         return [
@@ -103,14 +103,14 @@ class Explainer:
         alone = self.model.fold_in(likes_matrix([np.array([item]) for item in liked], len(self.titles)))  # (n, I)
         scores = self._scores(liked, user)  # (I,)
         total = alone.sum(axis=0)  # (I,)
-        scale = float(total @ scores) / max(float(total @ total), 1e-12)  # a norm of the person changes no share
+        scale = float(total @ scores) / max(float(total @ total), 1e-12)  # a norm of the profile changes no share
         if not np.allclose(scale * total, scores, rtol=1e-3, atol=1e-4 * np.abs(scores).max()):
             return nothing
         positive = scores[items] > 0
         return np.where(positive, scale * alone[:, items] / np.where(positive, scores[items], 1), 0)
 
     def _scores(self, liked: np.ndarray, user: int | None) -> np.ndarray:
-        """(I,): the person's scores."""
+        """(I,): scores of the user."""
         if user is not None:
             return self.model.scores(np.array([user]))[0]
         return self.model.fold_in(likes_matrix([liked], len(self.titles)))[0]  # type: ignore[attr-defined]
@@ -224,7 +224,7 @@ def rows_of(features: Features, items: Sequence[int]) -> Features:
 
 
 def in_words(reasons: Sequence[Reason]) -> str:
-    """Reasons as a sentence or two; what is likeness alone is said to be."""
+    """Reasons as a sentence or two; a reason by similarity is marked as such."""
 
     def told(basis: str, kind: str, form: str) -> str:
         found = [one for one in reasons if (one.basis, one.kind) == (basis, kind)]

@@ -13,8 +13,8 @@ from mmrec.data.catalogue import Interactions
 from mmrec.errors import InputError
 from mmrec.features.table import Features
 from mmrec.files import atomic_write, write_json
-from mmrec.models.ranking import best_items, users_at_once
 from mmrec.models.swap import repair_folder
+from mmrec.models.top_k import best_items, users_at_once
 
 
 class Recommender(ABC):
@@ -92,9 +92,7 @@ class Recommender(ABC):
         Returns:
             The model, with the scores that a fresh one with the same settings gets from all rows.
         """
-        columns = ("user", "item", "rating", "timestamp", "row")
-        joined = {name: np.concatenate([getattr(old, name), getattr(new, name)]) for name in columns}
-        return self.fit(Interactions(**joined, users=new.users, items=new.items), features)
+        return self.fit(Interactions.joined(old, new), features)
 
     @abstractmethod
     def _fit(self, train: Interactions, features: Features | None) -> None:

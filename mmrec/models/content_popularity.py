@@ -37,7 +37,7 @@ class ContentPopularity(Recommender):
         assert features is not None
         self.preprocessor = Preprocessor.fit(features, train)
         x = self._vectors(features)  # (I, F)
-        known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        known = train.known_items()  # (I,)
         target = np.log1p(np.bincount(train.likes().item, minlength=train.items))  # (I,)
         self.weights, self.intercept = ridge(x[known], target[known])
         self.items = self._predict(x)  # (I,)

@@ -17,10 +17,11 @@ import numpy as np
 from mmrec.data.catalogue import MODALITIES, Interactions
 from mmrec.features.table import Features
 from mmrec.models.base import Recommender
+from mmrec.models.document_network import DocumentNetwork, Trainer
 from mmrec.models.learning import train_on_batches
-from mmrec.models.networks import DocumentNetwork, Trainer, fix_chance
 from mmrec.models.preprocessing import Preprocessor
 from mmrec.models.sampling import TrainingBatches
+from mmrec.seeding import set_seed
 
 PAIRS_PER_BLOCK = 2**16
 """User-item pairs scored at once: bounds the memory of scoring whatever the catalogue's size."""
@@ -71,7 +72,7 @@ class LiteralReading(Recommender):
     def _fit(self, train: Interactions, features: Features | None) -> None:
         assert features is not None
         options = self.settings
-        fix_chance(options["seed"])
+        set_seed(options["seed"])
         rng = np.random.default_rng(options["seed"])
 
         self.preprocessor = Preprocessor.fit(features, train)

@@ -30,7 +30,7 @@ class DotProduct(Recommender):
         least bias of the others, which is returned.
         """
         liking = np.bincount(train.likes().user, minlength=train.users) > 0
-        known = np.bincount(train.item, minlength=train.items) > 0
+        known = train.known_items()
         self.people = people.copy()
         if liking.any():
             self.people[~liking] = people[liking].mean(axis=0)

@@ -13,16 +13,13 @@ from mmrec.models import load_model, model_class
 from mmrec.models.base import Recommender
 
 SOURCES = (
-    "models/",
+    "layers/",
+    "data/",
     "features/",
-    "pretrained/",
-    "data/catalogue.py",
-    "data/split.py",
-    "data/download.py",
+    "models/",
     "text.py",
-    "fusion.py",
-    "fusion_forms.py",
-    "scorer.py",
+    "seeding.py",
+    "environment.py",
     "errors.py",
     "files.py",
     "cache.py",

@@ -1,4 +1,4 @@
-"""Recommenders that differ in how they fuse; everything else about them is the same.
+"""Recommenders that differ only in how they fuse the modalities.
 
 Chapter: ``notebooks/05-fusion.ipynb``. Source: sections 3.2.2 and 4.2 of the document, formulas (1), (4) and (5).
 """
@@ -16,31 +16,31 @@ from mmrec.data.catalogue import LIKE_THRESHOLD, MODALITIES, Interactions
 from mmrec.errors import InputError
 from mmrec.features.table import Features
 from mmrec.models.base import Recommender
-from mmrec.models.fusion_network import FORMS, TasteNetwork
-from mmrec.models.fusion_training import TasteBatches, TasteTrainer
+from mmrec.models.fusion_training import FusionBatches, FusionTrainer
 from mmrec.models.learning import train_on_batches
-from mmrec.models.networks import fix_chance
 from mmrec.models.preprocessing import Preprocessor
+from mmrec.models.user_item_network import FORMS, UserItemNetwork
+from mmrec.seeding import set_seed
 
 USERS_AT_ONCE = 1024
 MOST_STEPS = 1500
-"""Of training in all: many people need fewer epochs, and each step costs as much as there are items."""
+"""Training steps at most: with many users fewer epochs are needed, and a step's time grows with the items."""
 TARGETS = ("like", "list")
 
 
 def principal_axes(table: np.ndarray, count: int, scale: bool) -> np.ndarray:
-    """(n, d) -> (d + 1, k): axes of the largest variance as columns, k <= count, and what their means are then.
+    """(n, d) -> (d + 1, k): axes of the largest variance as columns, k <= count, and their means in the last row.
 
-    A network of hundreds of columns, learned from few items, fits what tells them apart by chance; what is kept are
-    the directions along which items differ most.
+    A network with hundreds of columns and few training items overfits. So only the directions in which the items
+    differ most are kept.
 
     Args:
         table: features of the training items that have the modality.
-        count: at most so many axes.
+        count: largest number of axes.
         scale: divide all axes by one number, so that items have about unit length.
     """
     count = min(count, *table.shape)
-    if len(table) < 2 or not table.std(axis=0).any():  # nothing differs
+    if len(table) < 2 or not table.std(axis=0).any():  # no variance
         return np.eye(table.shape[1] + 1, table.shape[1], dtype=np.float32)
     fitted = PCA(count, svd_solver="full").fit(table)
     axes = fitted.components_.T / (np.sqrt(fitted.explained_variance_.sum()) if scale else 1)  # (d, k)
@@ -48,32 +48,32 @@ def principal_axes(table: np.ndarray, count: int, scale: bool) -> np.ndarray:
 
 
 class FusionRecommender(Recommender):
-    """R = sigma(p_u . q_i + b_i) from fused items and from people's ratings of them; see ``TasteNetwork``.
+    """R = sigma(p_u . q_i + b_i) from fused items and from the users' ratings of them; see ``UserItemNetwork``.
 
     Args:
         fusion: one of ``FORMS``.
-        target: what ``scores`` are: the chance that an item is chosen and liked ("list", for ranked lists) or that it
-            is liked once it is rated ("like", for AUC and log loss). One training learns both; see ``aim``.
-        embedding_size: d, length of items and people.
+        target: what ``scores`` predict: that an item is chosen and liked ("list", for ranked lists) or that it is
+            liked if it is rated ("like", for AUC and log loss). Both are trained at once; see ``aim``.
+        embedding_size: d, length of the vectors of items and users.
         units: length of F_fusion.
-        hidden_units: length of the layer that people pass through.
-        epochs, batch_size, learning_rate: of the Adam optimiser; a batch is so many people. Of more than about two
-            thousand people fewer epochs are made; see ``MOST_STEPS``.
-        averaging: share that the running mean of the weights keeps at each step (.99: of about the last hundred steps);
-            the mean is what is used in the end. 0 for the last weights as they are. Polyak and Juditsky (1992),
+        hidden_units: length of the users' hidden layer.
+        epochs, batch_size, learning_rate: of the Adam optimiser; a batch has ``batch_size`` users. More than about two
+            thousand users get fewer epochs; see ``MOST_STEPS``.
+        averaging: share that the running mean of the weights keeps at each step (.99: a mean over about the last
+            hundred steps). The fitted model uses the mean; 0 takes the last weights. Polyak and Juditsky (1992),
             Acceleration of stochastic approximation by averaging.
         l2: weight of the squared norm of the weights.
-        dropout: share of the people's layer that is dropped in training.
-        unrated_weight: of an item that a person has not rated, beside one that was liked.
-        auxiliary_weight: of the losses of the modalities' own outputs ("mimo").
-        modality_dropout: share of the items' modalities left out in training, so that the model learns to do without.
-        identity_dropout: share of the items' own vectors left out, so that it learns to do with new items.
-        absent: what stands for an absent modality: "zero" with a mask, "mean", or a "learned" vector.
-        identity: give items vectors of their own; without, the model knows items by their content alone.
-        scale: bring each modality to about unit length (see ``Preprocessor``); without, features enter as they are.
-        components: how many principal components of text, picture and sound are learned from (see
-            ``principal_axes``); 0 for the features themselves.
-        seed: of initial weights and of all that is drawn or left out.
+        dropout: share of the users' hidden layer that is dropped in training.
+        unrated_weight: weight of an item that the user has not rated; a liked item weighs 1.
+        auxiliary_weight: weight of the losses of the auxiliary outputs ("mimo").
+        modality_dropout: share of the items' modalities masked in training, so that the model can miss one in use.
+        identity_dropout: share of the items' embeddings masked in training, so that the model can score new items.
+        absent: what replaces an absent modality: "zero" with a mask, "mean", or a "learned" vector.
+        identity: give items embeddings; without them the model uses content alone.
+        scale: bring each modality to about unit length (see ``Preprocessor``); else take the features as they are.
+        components: number of principal components of text, picture and sound to use (see ``principal_axes``); 0 for
+            the features themselves.
+        seed: of initial weights, batches and masks.
     """
 
     name = "fusion"
@@ -115,11 +115,11 @@ class FusionRecommender(Recommender):
         options, implicit = self.settings, train.is_implicit()
         if not implicit and train.rating.min() <= 0:
             raise InputError(f"{self.name} takes a rating of 0 for none: give ratings above 0, of 1 to 5 say")
-        fix_chance(options["seed"])
+        set_seed(options["seed"])
         self.preprocessor = Preprocessor.fit(features, train)
         self.axes: dict[str, np.ndarray] = {}
         tables, present = self._content(features)
-        self.known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        self.known = train.known_items()  # (I,)
         for name, table in tables.items():
             if count := options["components"][MODALITIES.index(name)]:
                 self.axes[name] = principal_axes(table[self.known & features.mask(name)], count, options["scale"])
@@ -134,7 +134,7 @@ class FusionRecommender(Recommender):
         self._build(train.items)
         has = present[self.known] > 0
         self.network.fill.adapt([table[self.known] for table in tables.values()], has)
-        trainer = TasteTrainer(
+        trainer = FusionTrainer(
             self.network,
             tables,
             present,
@@ -167,31 +167,31 @@ class FusionRecommender(Recommender):
         return other
 
     def use(self, features: Features) -> Self:
-        """The same fitted model, its items and people read off other features: of fewer modalities, say."""
+        """The same fitted model, with items and users computed from other features, such as fewer modalities."""
         other = copy(self)
         other._read(features)
         return other
 
     def hear(self, ratings: Interactions, features: Features) -> Self:
-        """The same fitted model, people read off other ratings of theirs, newer ones say; no weight changes.
+        """The same fitted model, with user vectors computed from other ratings, such as newer ones; no weight changes.
 
-        What people have rated in them is left out of their lists.
+        The lists leave out the items of these ratings.
         """
         other = copy(self)
         other.history, other._train, other._seen = ratings, ratings, ratings.matrix()
         other._read(features)
         return other
 
-    def _batches(self, train: Interactions, features: Features, **options: Any) -> TasteBatches:
-        """What the network is asked in training."""
-        return TasteBatches(*self._ratings(train), **options)
+    def _batches(self, train: Interactions, features: Features, **options: Any) -> FusionBatches:
+        """The training batches."""
+        return FusionBatches(*self._ratings(train), **options)
 
     def _inputs(self, features: Features) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """What the network reads of the items; ``ReviewFusion`` adds reviews."""
+        """Inputs of the network about the items; ``ReviewFusion`` adds reviews."""
         return self._content(features)
 
     def _content(self, features: Features) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Tables (I, d_m) and which are present, (I, m), of the modalities learned from, in the canonical order."""
+        """Tables (I, d_m) and mask (I, m) of the modalities that the model was fitted on, in the canonical order."""
         made = self.preprocessor.tables(features, self.settings["scale"])
         tables = {name: made[name] for name in MODALITIES if name in made}  # each (I, d_m)
         for name, axes in self.axes.items():
@@ -200,12 +200,12 @@ class FusionRecommender(Recommender):
         return tables, features.present[:, columns].astype(np.float32)
 
     def _ratings(self, train: Interactions) -> tuple[csr_matrix, csr_matrix]:
-        """Stars and ratings about the training ratings' mean, each (U, I) sparse; feedback without grades counts 1."""
+        """Ratings as given, and about the training mean, each (U, I) sparse; all 1 for implicit feedback."""
         shape, at = (train.users, train.items), (train.user, train.item)
         stars = train.rating.astype(np.float32)
         if not len(self.levels):
             return csr_matrix((np.ones_like(stars), at), shape), csr_matrix((np.ones_like(stars), at), shape)
-        scaled = (stars - self.centre[0]) / self.centre[1]  # as training ratings lay, whatever newer ones are
+        scaled = (stars - self.centre[0]) / self.centre[1]  # with mean and deviation of the training ratings
         return csr_matrix((stars, at), shape), csr_matrix((scaled.astype(np.float32), at), shape)
 
     def _sizes(self) -> dict[str, int]:
@@ -215,7 +215,7 @@ class FusionRecommender(Recommender):
     def _build(self, items: int) -> None:
         named = ("fusion", "embedding_size", "units", "hidden_units", "dropout", "l2", "absent", "identity")
         sizes = self._sizes()
-        self.network = TasteNetwork(
+        self.network = UserItemNetwork(
             sizes={name: sizes[name] for name in MODALITIES if name in sizes},
             items=items,
             levels=len(self.levels),
@@ -224,14 +224,14 @@ class FusionRecommender(Recommender):
         self.network.build()
 
     def _read(self, features: Features) -> None:
-        """What scoring needs: people (2, U, T d), items (I, T d) and their biases (I, 2)."""
+        """Compute the arrays that scoring needs: users (2, U, T d), items (I, T d) and their biases (I, 2)."""
         tables, present = self._inputs(features)
         items = np.arange(len(self.known), dtype=np.int32)
         z, q, b, _ = self.network.items(tables, present, items, self.known[:, None].astype(np.float32))
         stars, rated = self._ratings(self.history)
         met = (stars > 0).astype(np.float32)
         people = [
-            np.asarray(self.network.people(rated[at].toarray(), met[at].toarray(), z))
+            np.asarray(self.network.users(rated[at].toarray(), met[at].toarray(), z))
             for at in (slice(start, start + USERS_AT_ONCE) for start in range(0, stars.shape[0], USERS_AT_ONCE))
         ]
         self.people, self.items, self.bias = np.concatenate(people, axis=1), np.asarray(q), np.asarray(b)
@@ -248,20 +248,20 @@ class FusionRecommender(Recommender):
             features: of the n new items, made by the encoders that the model was trained with.
         """
         tables, present = self._inputs(features)
-        nobody = np.zeros(len(present), np.int32)
-        _, q, b, _ = self.network.items(tables, present, nobody, np.zeros((len(present), 1), np.float32))
+        index, known = np.zeros(len(present), np.int32), np.zeros((len(present), 1), np.float32)  # no embedding
+        _, q, b, _ = self.network.items(tables, present, index, known)
         return self._rate(users, np.asarray(q), np.asarray(b))
 
     def _rate(self, users: np.ndarray, items: np.ndarray, bias: np.ndarray) -> np.ndarray:
-        head = TARGETS.index(self.settings["target"]) if len(self.levels) else 1  # ones alone say nothing of liking
+        head = TARGETS.index(self.settings["target"]) if len(self.levels) else 1  # no head for liking without levels
         logits = self.people[head][np.asarray(users, np.int64)] @ items.T + bias[:, head]  # (B, n)
         if head == 0:
             level = min(int(np.searchsorted(self.levels, LIKE_THRESHOLD)), len(self.levels) - 1)
-            logits = logits + np.asarray(self.network.cuts)[level]
+            logits = logits + np.asarray(self.network.thresholds)[level]
         return (1 / (1 + np.exp(-logits.astype(np.float64)))).astype(np.float32)
 
     def state(self) -> dict[str, np.ndarray]:
-        """Weights, what preprocessing learned, the ratings that people are read off, and what scoring needs."""
+        """Weights, fitted preprocessing, the ratings that users are computed from, and the arrays for scoring."""
         weights = {f"weight/{at:03d}": np.asarray(value) for at, value in enumerate(self.network.get_weights())}
         learned = {f"preprocessor/{key}": value for key, value in self.preprocessor.state().items()}
         rows = {name: getattr(self.history, name) for name in ("user", "item", "rating")}

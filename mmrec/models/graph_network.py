@@ -18,11 +18,11 @@ from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
 from mmrec.models.dot_product import ContentDotProduct
 from mmrec.models.graphs import Spread, normalised, resemblance
-from mmrec.models.learning import LossNetwork, normal, rows_of, unit
-from mmrec.models.networks import fix_chance
+from mmrec.models.learning import BatchLossModel, normal, rows_of, unit
+from mmrec.seeding import set_seed
 
 
-class GraphNetwork(LossNetwork):
+class GraphNetwork(BatchLossModel):
     """People and items as means over the layers of a light graph convolution, and the loss of a batch.
 
     With A the normalised likes (U, I): P_0 = E is learned and Q_0 = E' + Z W is what the items are and what their
@@ -95,7 +95,7 @@ class GraphNetwork(LossNetwork):
         return unit(p) / self.temperature, unit(q + self.content * self.to_alike(self.first(own)))
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
-        """What ``Blocks`` gives -> the mean of -log softmax of the likes among the items of the block."""
+        """Inputs of ``Blocks`` -> logits (P, C) of the block's users and items."""
         own = self.known  # (I, 1)
         if training and self.identity_dropout:
             stay = keras.random.uniform(ops.shape(own), seed=self.chance) >= self.identity_dropout
@@ -104,10 +104,12 @@ class GraphNetwork(LossNetwork):
         p, q = ops.take(p, inputs["user"], axis=0), ops.take(q, inputs["item"], axis=0)  # (P, d), (C, d)
         if training and self.dropout:
             p = keras.random.dropout(p, self.dropout, seed=self.chance)
-        logits = ops.matmul(p, ops.transpose(q)) + rows_of(self.b, inputs["item"])  # (P, C)
-        asked = inputs["asked"]  # (P, C)
-        loss = ops.sum(asked * (ops.logsumexp(logits, axis=1, keepdims=True) - logits))
-        return loss / ops.maximum(ops.sum(asked), 1.0)
+        return ops.matmul(p, ops.transpose(q)) + rows_of(self.b, inputs["item"])  # (P, C)
+
+    def batch_loss(self, targets: Any, outputs: Any) -> Any:
+        """The mean of -log softmax of the likes, 1 in targets (P, C), among the items of the block."""
+        loss = ops.sum(targets * (ops.logsumexp(outputs, axis=1, keepdims=True) - outputs))
+        return loss / ops.maximum(ops.sum(targets), 1.0)
 
 
 class Blocks(keras.utils.PyDataset):
@@ -116,8 +118,8 @@ class Blocks(keras.utils.PyDataset):
     The items are drawn for all users of the block: the softmax of a like runs over the whole block, which includes
     the user's other likes and dislikes.
 
-    The inputs of a batch: user (P,), item (C,) and asked (P, C) float32, 1 for each like. Where the people or the
-    items are no more than a block takes, it takes all of them.
+    The inputs of a batch: user (P,) and item (C,). The targets: (P, C) float32, 1 for each like. A block takes all
+    users, or all items, where there are no more than it can hold.
 
     Args:
         liked: (U, I) sparse.
@@ -146,11 +148,11 @@ class Blocks(keras.utils.PyDataset):
     def __len__(self) -> int:
         return self.steps
 
-    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray]]:
+    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
         user = np.sort(self.rng.choice(self.people, self.size[0], replace=False))
         item = np.sort(self.rng.choice(self.items, self.size[1], replace=False))
-        asked = self.liked[user][:, item].toarray()  # (P, C)
-        return ({"user": user.astype(np.int32), "item": item.astype(np.int32), "asked": asked},)
+        liked = self.liked[user][:, item].toarray()  # (P, C)
+        return {"user": user.astype(np.int32), "item": item.astype(np.int32)}, liked
 
 
 class GraphRecommender(ContentDotProduct):
@@ -208,16 +210,16 @@ class GraphRecommender(ContentDotProduct):
     def _fit(self, train: Interactions, features: Features | None) -> None:
         z = self._reduce(features, train)  # (I, F)
         options = self.settings
-        fix_chance(options["seed"])
+        set_seed(options["seed"])
         liked = train.likes().matrix().tocsr()  # (U, I)
-        known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        known = train.known_items()  # (I,)
         parts = self.reduction.parts(z)
         alike = self._graph(parts, known)
         named = ("embedding_size", "layers", "content", "temperature", "dropout", "identity_dropout", "seed")
         network = GraphNetwork(liked, alike, z, known, **{name: options[name] for name in named})
         sizes = {name: options[name] for name in ("steps", "batch_size", "candidates")}
         blocks = Blocks(liked, known, rng=np.random.default_rng(options["seed"]), **sizes)
-        network.learn(blocks, epochs=1, learning_rate=options["learning_rate"])
+        network.train_with_adam(blocks, epochs=1, learning_rate=options["learning_rate"])
         self._keep(network, z, train)
 
     def _graph(self, parts: Mapping[str, np.ndarray], known: np.ndarray) -> csr_matrix:
@@ -234,7 +236,7 @@ class GraphRecommender(ContentDotProduct):
         p, q = network.vectors()
         self.items = ops.convert_to_numpy(q)  # (I, d)
         self.new_bias = self._settle(ops.convert_to_numpy(p), ops.convert_to_numpy(network.b), train)
-        known = np.unique(train.item)
+        known = np.flatnonzero(train.known_items())
         self.known_content = z[known]  # (K, F)
         self.known_items = ops.convert_to_numpy(network.first(network.known))[known]  # (K, d)
         self.projection = ops.convert_to_numpy(network.w)  # (F, d)

@@ -1,4 +1,4 @@
-"""What people liked, in order of time: windows to learn from, padded to one length."""
+"""The likes of each user in order of time: training windows, padded to one length."""
 
 import keras
 import numpy as np
@@ -7,16 +7,16 @@ from mmrec.data.catalogue import Interactions
 
 
 class Histories(keras.utils.PyDataset):
-    """Each person's likes in order of time, a window of them an epoch, padded at the end.
+    """Each user's likes in order of time, one window of them per epoch, padded at the end.
 
-    The inputs of a batch: history (B, L), place (m,) of each like that another follows, in the flattened history, and
-    following (m,), which one that is.
+    The inputs of a batch: history (B, L), and place (m,) of each like that another one follows, in the flattened
+    history. The targets: following (m,), the items of the next likes.
 
     Args:
-        sequences: the item indices of each person with at least two likes, oldest first.
+        sequences: the item indices of each user with at least two likes, oldest first.
         length: longest window.
-        batch_size: people a batch.
-        rng: source of all chance.
+        batch_size: users per batch.
+        rng: random generator of order and windows.
     """
 
     def __init__(self, sequences: list[np.ndarray], *, length: int, batch_size: int, rng: np.random.Generator) -> None:
@@ -25,13 +25,13 @@ class Histories(keras.utils.PyDataset):
         self.on_epoch_end()
 
     def on_epoch_end(self) -> None:
-        """Shuffle the people."""
+        """Shuffle the users."""
         self.order = self.rng.permutation(len(self.sequences))
 
     def __len__(self) -> int:
         return -(-len(self.sequences) // self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray]]:
+    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
         windows = []
         for at in self.order[index * self.batch_size : (index + 1) * self.batch_size]:
             mine = self.sequences[at]
@@ -39,7 +39,7 @@ class Histories(keras.utils.PyDataset):
             windows.append(mine[start : start + self.length + 1])
         history, place = padded([window[:-1] for window in windows], self.length)
         following = np.concatenate([window[1:] for window in windows])
-        return ({"history": history, "place": place, "following": following},)
+        return {"history": history, "place": place}, following
 
 
 def padded(sequences: list[np.ndarray], length: int) -> tuple[np.ndarray, np.ndarray]:

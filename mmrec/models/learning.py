@@ -1,4 +1,4 @@
-"""What the networks share that are trained on a loss of whole batches, not on one number a row."""
+"""Training of the networks, and the parts that several of them share."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,21 +9,31 @@ from keras import ops
 from mmrec.errors import InputError
 
 
-class LossNetwork(keras.Model):
-    """A network whose ``call`` turns the inputs of a batch into the loss."""
+class BatchLossModel(keras.Model):
+    """A model whose loss is a function of the whole batch: ``call`` returns its outputs, ``batch_loss`` the loss.
+
+    A Keras loss sees the labels and one prediction for each of them. The losses of these models also read the negatives
+    that the batch shares, or the weights that a penalty is on.
+    """
+
+    def batch_loss(self, targets: Any, outputs: Any) -> Any:
+        """The scalar loss of a batch, from its targets and from what ``call`` made of its inputs."""
+        raise NotImplementedError
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        """What ``call`` gave."""
-        return y_pred
+        """The loss, as Keras asks for it."""
+        return self.batch_loss(y, y_pred)
 
-    def learn(self, batches: keras.utils.PyDataset, *, epochs: int, learning_rate: float, decay: bool = False) -> None:
-        """Train with Adam.
+    def train_with_adam(
+        self, batches: keras.utils.PyDataset, *, epochs: int, learning_rate: float, decay: bool = False
+    ) -> None:
+        """Compile with Adam, and train.
 
         Args:
-            batches: inputs, in the order in which they are to be taken.
-            epochs: how often.
+            batches: tuples of inputs and targets, in training order.
+            epochs: passes over the batches.
             learning_rate: of the optimiser.
             decay: whether the rate falls to 0, along half a cosine.
 
@@ -38,16 +48,17 @@ class LossNetwork(keras.Model):
 
 
 def train_on_batches(network: keras.Model, batches: keras.utils.PyDataset, *, epochs: int) -> None:
-    """Train a compiled network, as its ``fit`` would.
+    """Train a compiled network; the weights are those that its ``fit`` would give.
 
-    ``fit`` hands each small batch through a queue, a third of a step's time; and TensorFlow's queue makes the process
-    give all freed memory back at once, so that every later step takes it page by page again.
+    The only place that trains without ``fit``, for two measured reasons. ``fit`` passes each small batch through a
+    queue, which takes a third of a step's time. And TensorFlow's queue makes the process return all freed memory at
+    once, so that every later step has to request it page by page again.
 
     Args:
         network: compiled.
-        batches: tuples of inputs and, where the loss asks for them, labels and weights, in the order in which they are
-            to be taken. Their arrays may differ in length, but not in their other axes.
-        epochs: how often.
+        batches: tuples of inputs, targets and sample weights (the latter two where the loss needs them), in training
+            order. Their arrays may differ in length, but not in their other axes.
+        epochs: passes over the batches.
     """
     optimizer = network.optimizer
     # Variables that are first made while a step is traced are traced twice, and their graphs never freed.
@@ -63,10 +74,10 @@ def train_on_batches(network: keras.Model, batches: keras.utils.PyDataset, *, ep
 
 
 def _step(network: keras.Model, batch: tuple[Any, ...]) -> Callable[[tuple[Any, ...]], Any]:
-    """One step of Keras's own, for batches of any length that are otherwise like this one.
+    """The network's ``train_step`` for batches of any length that are otherwise like this one, traced once.
 
     ``train_on_batch`` makes TensorFlow trace the step, in seconds, for the first length, for any other length, and
-    again if the last batch has fewer people; this one is traced once.
+    again if the last batch has fewer users.
     """
     if keras.backend.backend() != "tensorflow":
         return lambda batch: network.train_on_batch(*batch)

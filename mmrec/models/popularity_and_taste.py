@@ -53,7 +53,7 @@ class PopularityAndTaste(Recommender):
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
         assert features is not None
-        self.known = np.flatnonzero(np.bincount(train.item, minlength=train.items))  # (n,)
+        self.known = np.flatnonzero(train.known_items())  # (n,)
         self.liked = train.likes().matrix()[:, self.known].tocsr()  # (U, n)
         counts = np.asarray(self.liked.sum(axis=0)).ravel()  # (n,)
         self.root, self.total = np.sqrt(counts).astype(np.float32), max(float(counts.sum()), 1.0)

@@ -40,7 +40,7 @@ class Preprocessor:
         """Learn scales from the items and likes of ``train``."""
         from mmrec.text import inverse_document_frequency  # imports Keras, which takes seconds
 
-        known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        known = train.known_items()  # (I,)
         words, idf, mean, deviation = None, None, {}, {}
         for name in features.modalities:
             rows = features.blocks[name][known & features.mask(name)]  # (n, d)

@@ -176,9 +176,9 @@ def learn_attention(
     from keras import ops
 
     from mmrec.layers import BagOfWords
-    from mmrec.models.networks import fix_chance
+    from mmrec.seeding import set_seed
 
-    fix_chance(seed)
+    set_seed(seed)
     texts = keras.Input((_TEXTS, items.shape[1]))  # (B, n, d)
     mask, target = keras.Input((_TEXTS,)), keras.Input((items.shape[1],))  # (B, n), (B, d)
     pooling = BagOfWords(weighting="learned", l2_normalise=True)

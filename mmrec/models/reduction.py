@@ -42,7 +42,7 @@ class Reduction:
             seed: of the randomised decomposition.
         """
         preprocessor = Preprocessor.fit(features, train)
-        known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        known = train.known_items()  # (I,)
         axes = {}
         for name, table in preprocessor.tables(features).items():
             rows = table[known & features.mask(name)]  # (n, d)

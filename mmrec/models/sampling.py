@@ -16,7 +16,7 @@ class UnratedItems:
     """
 
     def __init__(self, train: Interactions) -> None:
-        self.known = np.unique(train.item)  # (K,)
+        self.known = np.flatnonzero(train.known_items())  # (K,)
         rated = train.matrix()[:, self.known].tocsr()  # (U, K)
         rated.sort_indices()
         full = np.diff(rated.indptr) == len(self.known)  # (U,)

@@ -18,13 +18,13 @@ from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
 from mmrec.models.dot_product import ContentDotProduct
 from mmrec.models.histories import Histories, in_order_of_time, padded
-from mmrec.models.learning import LossNetwork, normal, rows_of
-from mmrec.models.networks import fix_chance
+from mmrec.models.learning import BatchLossModel, normal, rows_of
+from mmrec.seeding import set_seed
 
 USERS_AT_ONCE = 512
 
 
-class SequenceNetwork(LossNetwork):
+class SequenceNetwork(BatchLossModel):
     """h_t = encoder(x_1 .. x_t), and the item that comes next has the largest h_t . x_i + b_i; x_i = W z_i + e_i.
 
     Args:
@@ -93,17 +93,22 @@ class SequenceNetwork(LossNetwork):
         flat = ops.reshape(encoded, (-1, ops.shape(encoded)[-1]))  # (B L, d)
         return self.read(self.drop_output(ops.take(flat, place, axis=0), training=training))  # (m, d)
 
-    def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
-        """What ``Histories`` gives -> softmax cross-entropy over all items, mean over the m places, and the penalty.
-
-        Nothing is sampled: all items of the catalogue, rated ones included, are in the softmax.
-        """
+    def call(self, inputs: dict[str, Any], training: bool = False) -> dict[str, Any]:
+        """Inputs of ``Histories`` -> logits (m, I) of all items as the next like, states h (m, d), items x (I, d)."""
         x = self.items(training)  # (I, d)
         h = self.states(x, inputs["history"], inputs["place"], training)  # (m, d)
-        logits = ops.matmul(h, ops.transpose(x)) + self.b  # (m, I)
-        own = ops.take(x, inputs["following"], axis=0)  # (m, d)
-        right = ops.sum(h * own, axis=1) + rows_of(self.b, inputs["following"])  # (m,)
-        loss = ops.mean(ops.logsumexp(logits, axis=1) - right)
+        return {"logits": ops.matmul(h, ops.transpose(x)) + self.b, "states": h, "items": x}
+
+    def batch_loss(self, targets: Any, outputs: dict[str, Any]) -> Any:
+        """Softmax cross-entropy over all items, mean over the m places, and the penalty.
+
+        Nothing is sampled: all items of the catalogue, rated ones included, are in the softmax. The logit of the next
+        like is computed from its vectors again: read from ``logits``, its gradient would be another (m, I) matrix.
+        """
+        h, x = outputs["states"], outputs["items"]  # (m, d), (I, d)
+        own = ops.take(x, targets, axis=0)  # (m, d)
+        right = ops.sum(h * own, axis=1) + rows_of(self.b, targets)  # (m,)
+        loss = ops.mean(ops.logsumexp(outputs["logits"], axis=1) - right)
         return loss + self.l2 * ops.mean(ops.sum(ops.square(x), axis=1))
 
 
@@ -151,8 +156,8 @@ class SequenceModel(ContentDotProduct):
         likes, options = train.likes(), self.settings
         sequences = in_order_of_time(likes)
         z = self._reduce(features, train)  # (I, F)
-        fix_chance(options["seed"])
-        known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        set_seed(options["seed"])
+        known = train.known_items()  # (I,)
         named = ("embedding_size", "identity", "identity_dropout", "dropout", "l2", "seed")
         network = SequenceNetwork(
             self.encoder(),
@@ -167,7 +172,7 @@ class SequenceModel(ContentDotProduct):
             batch_size=options["batch_size"],
             rng=np.random.default_rng(options["seed"]),
         )
-        network.learn(batches, epochs=options["epochs"], learning_rate=options["learning_rate"])
+        network.train_with_adam(batches, epochs=options["epochs"], learning_rate=options["learning_rate"])
         self._keep(network, sequences, train)
 
     def _keep(self, network: SequenceNetwork, sequences: list[np.ndarray], train: Interactions) -> None:

@@ -15,8 +15,8 @@ from scipy.sparse import csr_matrix
 from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
 from mmrec.models.dot_product import ContentDotProduct
-from mmrec.models.learning import LossNetwork, normal, rows_of, unit
-from mmrec.models.networks import fix_chance
+from mmrec.models.learning import BatchLossModel, normal, rows_of, unit
+from mmrec.seeding import set_seed
 
 KEPT = (0.3, 0.95)
 """The share of a person's likes that the tower sees in training is drawn from this range; it is asked for the rest."""
@@ -25,7 +25,7 @@ MOST_STEPS = 32
 """Batches an epoch: where there are more people, a batch is larger, so that time grows with the people alone."""
 
 
-class Towers(LossNetwork):
+class Towers(BatchLossModel):
     """p_u = unit(e_u + V' mean_i z_i + mean_i h_i) over liked items i, and q_i = unit(e_i + W' z_i); s = p . q / t + b.
 
     Args:
@@ -88,7 +88,7 @@ class Towers(LossNetwork):
         return unit(p)
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
-        """What ``HeldBack`` gives -> softmax cross-entropy among the items of the batch, corrected by log-Q."""
+        """Inputs of ``HeldBack`` -> logits (P, n) of its users and items, corrected by log-Q."""
         rows = inputs["rows"]
         own = ops.take(self.known, rows, axis=0)  # (n, 1)
         if training and self.identity_dropout:
@@ -97,10 +97,13 @@ class Towers(LossNetwork):
         q = self.item(rows, own)  # (n, d)
         p = self.person(inputs["user"], inputs["kept"], training)  # (P, d)
         logits = ops.matmul(p, ops.transpose(q)) / self.temperature + rows_of(self.b, rows)  # (P, n)
-        logits = logits - ops.take(self.log_draw, rows)
-        asker, place = inputs["asker"], inputs["place"]  # (m,), (m,)
-        reached = ops.take(ops.reshape(logits, (-1,)), asker * ops.shape(logits)[1] + place)  # (m,)
-        loss = ops.mean(ops.take(ops.logsumexp(logits, axis=1), asker) - reached)
+        return logits - ops.take(self.log_draw, rows)
+
+    def batch_loss(self, targets: dict[str, Any], outputs: Any) -> Any:
+        """Softmax cross-entropy of the held-out likes among the items of the batch, and the penalty."""
+        asker, place = targets["asker"], targets["place"]  # (m,), (m,)
+        reached = ops.take(ops.reshape(outputs, (-1,)), asker * ops.shape(outputs)[1] + place)  # (m,)
+        loss = ops.mean(ops.take(ops.logsumexp(outputs, axis=1), asker) - reached)
         penalty = [ops.mean(ops.sum(ops.square(w), axis=1)) for w in (self.e_user, self.e_item, self.h, self.w, self.v)]
         return loss + self.l2 * ops.sum(ops.stack(penalty))
 
@@ -108,9 +111,9 @@ class Towers(LossNetwork):
 class HeldBack(keras.utils.PyDataset):
     """Some people at a time, each with a part of the likes kept and the others asked for, anew each epoch.
 
-    The inputs of a batch of P people: user (P,); kept (P, I) float32, 1 for each like that the tower sees; rows (n,),
-    the items asked for by anybody; asker and place (m,), for each like held back whose it is, among the P, and where
-    its item stands among the n. (Keras takes the width of a first batch for that of all, so nothing is n wide.)
+    The inputs of a batch of P users: user (P,); kept (P, I) float32, 1 for each like that the tower sees; rows (n,),
+    the items of the held-out likes. The targets: asker and place (m,), for each held-out like its user among the P
+    and its item among the n. (Keras takes the width of a first batch for that of all, so nothing is n wide.)
 
     Args:
         liked: (U, I) sparse.
@@ -132,7 +135,7 @@ class HeldBack(keras.utils.PyDataset):
     def __len__(self) -> int:
         return -(-len(self.people) // self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray]]:
+    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         user = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         liked = self.liked[user]
         row, item = liked.nonzero()
@@ -141,8 +144,8 @@ class HeldBack(keras.utils.PyDataset):
         asked[self.rng.integers(len(row))] = True  # never a batch without a question
         kept[row[asked], item[asked]] = 0
         rows, place = np.unique(item[asked], return_inverse=True)
-        pairs = {"asker": row[asked].astype(np.int32), "place": place.astype(np.int32)}
-        return ({"user": user, "kept": kept, "rows": rows.astype(np.int32), **pairs},)
+        targets = {"asker": row[asked].astype(np.int32), "place": place.astype(np.int32)}
+        return {"user": user, "kept": kept, "rows": rows.astype(np.int32)}, targets
 
 
 def log_draw_of(liked: csr_matrix, batch_size: int) -> np.ndarray:
@@ -198,9 +201,9 @@ class TwoTowers(ContentDotProduct):
     def _fit(self, train: Interactions, features: Features | None) -> None:
         z = self._reduce(features, train)  # (I, F)
         options = self.settings
-        fix_chance(options["seed"])
+        set_seed(options["seed"])
         liked = train.likes().matrix().tocsr()  # (U, I)
-        known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        known = train.known_items()  # (I,)
         batch_size = max(options["batch_size"], -(-train.users // MOST_STEPS))
         named = ("embedding_size", "temperature", "dropout", "identity_dropout", "l2", "seed")
         network = Towers(
@@ -211,7 +214,7 @@ class TwoTowers(ContentDotProduct):
             **{name: options[name] for name in named},
         )
         batches = HeldBack(liked, batch_size=batch_size, rng=np.random.default_rng(options["seed"]))
-        network.learn(batches, epochs=options["epochs"], learning_rate=options["learning_rate"])
+        network.train_with_adam(batches, epochs=options["epochs"], learning_rate=options["learning_rate"])
         self._keep(network, liked, train)
 
     def _keep(self, network: Towers, liked: csr_matrix, train: Interactions) -> None:

@@ -27,8 +27,8 @@ from mmrec.features.extraction import extract
 from mmrec.files import atomic_write, sha256_file, write_json
 from mmrec.models import load_model
 from mmrec.models.base import Recommender, read_record
-from mmrec.models.bundle import save_model
 from mmrec.models.new_ratings import hear
+from mmrec.models.saving import save_model
 from mmrec.models.swap import folder_lock, replace_folder, restore_folder
 
 KEPT = "updates"
@@ -115,10 +115,9 @@ def extended(catalogue: Catalogue, new: Path) -> Catalogue:
     user = np.array([place[more.user_ids[at]] for at in more.interactions.user], np.int64)
     old, rows = catalogue.interactions, more.interactions
     first = len(old)
-    joined = {name: np.concatenate([getattr(old, name), getattr(rows, name)]) for name in ("item", "rating")}
-    joined["timestamp"] = np.concatenate([old.timestamp, rows.timestamp])
-    joined["user"], joined["row"] = np.concatenate([old.user, user]), np.arange(first + len(rows))
-    union = Interactions(**joined, users=len(user_ids), items=old.items)
+    union = Interactions.joined(
+        old, replace(rows, user=user, row=first + np.arange(len(rows)), users=len(user_ids), items=old.items)
+    )
     known = set(zip(old.user.tolist(), old.item.tolist(), old.timestamp.tolist(), strict=True))
     for at in range(len(rows)):
         if (int(user[at]), int(rows.item[at]), int(rows.timestamp[at])) in known:
@@ -146,7 +145,7 @@ def _read(catalogue: Catalogue, new: Path) -> tuple[Catalogue, np.ndarray]:
             for at, fault in enumerate(faults):
                 if fault.code == "unknown":
                     value = fault.problem.removesuffix("is not in product_data.csv")
-                    faults[at] = replace(fault, problem=value + unknown[0], mend=unknown[1])
+                    faults[at] = replace(fault, problem=value + unknown[0], fix=unknown[1])
             more = [f"... and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
             raise CatalogueError("\n".join([f"{new.name} has {len(faults)} faults", *map(str, faults[:SHOWN]), *more]))
         return read_catalogue(place), report.tables["user_data.csv"].lines

@@ -13,11 +13,11 @@ from keras import ops
 from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
 from mmrec.models.dot_product import ContentDotProduct, DotProduct
-from mmrec.models.learning import LossNetwork, normal, rows_of
-from mmrec.models.networks import fix_chance
+from mmrec.models.learning import BatchLossModel, normal, rows_of
+from mmrec.seeding import set_seed
 
 
-class PairwiseFactors(LossNetwork):
+class PairwiseFactors(BatchLossModel):
     """s_ui = b_i + p_u . q_i + p'_u . E z_i + beta . z_i, and the loss of pairs of it.
 
     Args:
@@ -50,15 +50,19 @@ class PairwiseFactors(LossNetwork):
         z = ops.take(self.z, item, axis=0)  # (n, F)
         return ops.concatenate([q, ops.matmul(z, self.e)], axis=1), b + ops.matmul(z, self.beta)
 
-    def call(self, inputs: dict[str, Any]) -> Any:
-        """What ``LikedAndDrawn`` gives -> the mean of -log sigma(s_ui - s_uj) over all B N pairs, and the penalty.
-
-        Each person of the batch is multiplied with each item once; the pairs then pick from these scores.
-        """
-        who, liked, drawn = inputs["who"], inputs["liked"], inputs["drawn"]  # (B,), (B,), (N,)
+    def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Inputs of ``LikedAndDrawn`` -> scores (P, n) of its users and items, and their p (P, d), q (n, d), b (n,)."""
         p = rows_of(self.p, inputs["people"])  # (P, d)
         q, b = self.read(inputs["items"])  # (n, d), (n,)
-        scores = ops.matmul(p, ops.transpose(q)) + b  # (P, n)
+        return {"scores": ops.matmul(p, ops.transpose(q)) + b, "p": p, "q": q, "b": b}
+
+    def batch_loss(self, targets: dict[str, Any], outputs: dict[str, Any]) -> Any:
+        """The mean of -log sigma(s_ui - s_uj) over all B N pairs, and the penalty.
+
+        Each user of the batch is multiplied with each item once; the pairs then pick from these scores.
+        """
+        who, liked, drawn = targets["who"], targets["liked"], targets["drawn"]  # (B,), (B,), (N,)
+        scores, p, q, b = (outputs[name] for name in ("scores", "p", "q", "b"))
         own = ops.take(ops.reshape(scores, (-1,)), who * ops.shape(q)[0] + liked)  # (B,)
         other = ops.take(ops.take(scores, drawn, axis=1), who, axis=0)  # (B, N)
         loss = ops.mean(ops.softplus(other - own[:, None]))
@@ -74,9 +78,9 @@ class LikedAndDrawn(keras.utils.PyDataset):
     One sample serves all users of the batch, so it is not restricted to what each of them has not rated: a sampled
     item may be one that the user rated or likes. (Rendle et al. sample from the unrated items of the user.)
 
-    The inputs of a batch of P people with B likes: people (P,); items (n,), those that the batch speaks of, each once;
-    who and liked (B,), for each like whose it is, among the P, and where its item stands among the n; drawn (N,), where
-    the drawn ones stand.
+    The inputs of a batch of P users with B likes: people (P,); items (n,), the liked and drawn items, each once. The
+    targets: who and liked (B,), for each like its user among the P and its item among the n; drawn (N,), the drawn
+    items among the n.
 
     Args:
         likes: training likes.
@@ -117,13 +121,14 @@ class LikedAndDrawn(keras.utils.PyDataset):
     def __len__(self) -> int:
         return len(self.parts)
 
-    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray]]:
+    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         rows = self.parts[index]
         drawn = np.searchsorted(self.cumulated, self.rng.random(self.negatives) * self.cumulated[-1])
         people, who = np.unique(self.user[rows], return_inverse=True)
         items, place = np.unique(np.concatenate([self.item[rows], self.known[drawn]]), return_inverse=True)
         liked, drawn = np.split(place.astype(np.int32), [len(rows)])
-        return ({"people": people, "items": items, "who": who.astype(np.int32), "liked": liked, "drawn": drawn},)
+        targets = {"who": who.astype(np.int32), "liked": liked, "drawn": drawn}
+        return {"people": people, "items": items}, targets
 
 
 class BPR(DotProduct):
@@ -162,12 +167,12 @@ class BPR(DotProduct):
         super().__init__(**{key: value for key, value in locals().items() if key not in ("self", "__class__")})
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
-        fix_chance(self.settings["seed"])
+        set_seed(self.settings["seed"])
         self._keep(learn_pairs(train, None, self.settings), train)
 
     def _keep(self, network: PairwiseFactors, train: Interactions) -> None:
         """Read off p, [q; E z] and biases."""
-        known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        known = train.known_items()  # (I,)
         self.new_bias = self._settle(ops.convert_to_numpy(network.p), ops.convert_to_numpy(network.b), train)
         network.q.assign(ops.where(known[:, None], network.q, 0.0))
         network.b.assign(self.bias)
@@ -205,7 +210,7 @@ class VBPR(BPR, ContentDotProduct):
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
         z = self._reduce(features, train)  # (I, F)
-        fix_chance(self.settings["seed"])
+        set_seed(self.settings["seed"])
         network = learn_pairs(train, z, self.settings)
         self._keep(network, train)
         e = ops.convert_to_numpy(network.e)  # (F, d)
@@ -225,9 +230,9 @@ def learn_pairs(train: Interactions, z: np.ndarray | None, settings: dict[str, A
     )
     batches = LikedAndDrawn(
         train.likes(),
-        np.unique(train.item),
+        np.flatnonzero(train.known_items()),
         rng=np.random.default_rng(settings["seed"]),
         **{name: settings[name] for name in ("batch_size", "negatives", "popularity")},
     )
-    network.learn(batches, epochs=settings["epochs"], learning_rate=settings["learning_rate"], decay=True)
+    network.train_with_adam(batches, epochs=settings["epochs"], learning_rate=settings["learning_rate"], decay=True)
     return network

@@ -1,5 +1,5 @@
 """The embedded catalogue: media and ratings drawn from known latent factors."""
 
-from mmrec.simulation.catalogue import simulate
+from mmrec.simulation.simulator import simulate
 
 __all__ = ["simulate"]

@@ -123,7 +123,7 @@ class Scenario:
     process: Process = Process()
 
     def stream(self, seed: int) -> np.random.SeedSequence:
-        """The random stream of a seed, which no two scenarios share: a shop of seed 0 is no film catalogue of seed 0.
+        """The random stream of a seed. No two scenarios share one: a shop and films of seed 0 have nothing in common.
 
         The films have the plain stream of the seed; any other scenario adds the checksum of its name.
         """

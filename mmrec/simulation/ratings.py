@@ -33,7 +33,7 @@ class Ratings:
 
 
 def draw_ratings(truth: Truth, total: int, rng: np.random.Generator, activity: float = 0.7) -> tuple[Ratings, Truth]:
-    """Draw ratings, and complete the truth with the threshold of a like and each person's last time.
+    """Draw ratings, and complete the truth with the threshold of a like and each user's last time.
 
     Args:
         truth: items, tastes and popularity.

@@ -1,4 +1,4 @@
-"""The known truth behind a simulated catalogue: factors of items, tastes of people, chance of a like."""
+"""The known truth behind a simulated catalogue: factors of items, tastes of users, probability of a like."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +25,10 @@ class Truth:
         items: (I, D) values of the factors, each factor's block scaled so that with a random taste it
             gives its share of the variance of preference.
         start, end: (U, D) tastes at the beginning and the end of the two years.
-        bias: (U,) how generous a person is.
+        bias: (U,) how generous a user is.
         popularity: (I,) log of how often an item is met, whatever one thinks of it.
         threshold: preference at which a like has chance one half.
-        until: (U,) time of each person's last rating, from 0 to 1.
+        until: (U,) time of each user's last rating, from 0 to 1.
         visible: (3, D) bool, whether text, image, audio show a column.
     """
 
@@ -104,7 +104,7 @@ def draw_truth(scenario: Scenario, factors: ItemFactors, users: int, rng: np.ran
         columns = factors.levels.get(factor.name)
         block = factors.scales[factor.name] if columns is None else np.eye(width)[columns] - 1 / width  # (I, width)
         if factor.name == "craft":
-            start = np.ones((users, 1))  # everybody likes good work
+            start = np.ones((users, 1))  # all users like good work
             end = start
         else:
             start = _tastes(kind, width, process, rng)

@@ -14,7 +14,7 @@ from mmrec.data.catalogue import Interactions
 from mmrec.errors import InputError
 from mmrec.features.table import Features
 from mmrec.models.fusion import FusionRecommender, principal_axes
-from mmrec.models.fusion_training import TasteBatches
+from mmrec.models.fusion_training import FusionBatches
 
 
 class ReviewPool:
@@ -47,15 +47,15 @@ class ReviewPool:
         return (mean * (left > 0)[:, None]).astype(np.float32), left > 0
 
 
-class ReviewBatches(TasteBatches):
-    """``TasteBatches`` with the text block of the batch: without the reviews that the batch's own users wrote.
+class ReviewBatches(FusionBatches):
+    """``FusionBatches`` with the text block of the batch: without the reviews that the batch's own users wrote.
 
     Further inputs of a batch:
-        text (I, d) float32: the texts' block, then the mean of the other users' reviews.
+        tables: {"text": (I, d) float32}, the texts' block, then the mean of the other users' reviews.
         present (I, m) float32: an item without a text has the modality where another user reviewed it.
 
     Args:
-        stars, rated, **options: of ``TasteBatches``.
+        stars, rated, **options: of ``FusionBatches``.
         block: function of the users to leave out that gives text and present.
     """
 
@@ -63,10 +63,11 @@ class ReviewBatches(TasteBatches):
         self.block = block
         super().__init__(stars, rated, **options)
 
-    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray]]:
+    def __getitem__(self, index: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         users = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         text, present = self.block(users)
-        return ({**super().__getitem__(index)[0], "tables": {"text": text}, "present": present},)
+        inputs, targets = super().__getitem__(index)
+        return {**inputs, "tables": {"text": text}, "present": present}, targets
 
 
 class ReviewFusion(FusionRecommender):
@@ -128,7 +129,7 @@ class ReviewFusion(FusionRecommender):
         present[:, column] = np.maximum(present[:, column], reviewed)
         return {**tables, "text": np.hstack([tables["text"], pooled])}, present
 
-    def _batches(self, train: Interactions, features: Features, **options: Any) -> TasteBatches:
+    def _batches(self, train: Interactions, features: Features, **options: Any) -> FusionBatches:
         tables, present = self._content(features)
 
         def block(users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -22,6 +22,7 @@ from mmrec.cache import cached_folder, code_hash
 from mmrec.data.catalogue import Catalogue, Interactions
 from mmrec.data.reader import read_catalogue
 from mmrec.data.split import by_time
+from mmrec.evaluation.oracle import Oracle
 from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.record import check_committed, save_record
 from mmrec.features.extraction import extract
@@ -30,7 +31,6 @@ from mmrec.files import sha256_file, sha256_json, write_json
 from mmrec.models import make_model
 from mmrec.models.fusion import FusionRecommender
 from mmrec.simulation import simulate
-from mmrec.simulation.oracle import Oracle
 from mmrec.simulation.truth import Truth
 from studies.case.fusion_reviews import ReviewFusion
 from studies.case.rounds import with_feedback, without_feedback
@@ -49,7 +49,7 @@ ANSWERS = 5
 
 def word_features(catalogue: Catalogue, features: Features, train: Interactions, seed: int) -> Features:
     """The features with word vectors in the place of word counts, learned from training texts and reviews."""
-    known = np.unique(train.item)
+    known = np.flatnonzero(train.known_items())
     texts = [text for text in catalogue.items["text"].iloc[known] if text]
     reviews = [catalogue.reviews[row] for row in train.row if catalogue.reviews[row]]
     some = np.random.default_rng(seed).permutation(len(reviews))[:REVIEWS_READ]

@@ -17,7 +17,7 @@ LIKED, DISLIKED = 5, 1
 
 @dataclass(frozen=True)
 class Rounds:
-    """What was shown, what was answered, and the model after each round.
+    """Items shown, answers, and the model after each round.
 
     Attributes:
         lists: (R, U, k) items shown.

@@ -354,7 +354,7 @@ def popularity_by_content(train: Interactions, features: Features) -> Given:
     It is fitted on the items with a training row. Each modality is centred and scaled to the same total variance there.
     The ridge is chosen by leave-one-out error on these items.
     """
-    known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+    known = train.known_items()  # (I,)
     parts = []
     for name in features.modalities:
         here = known & features.mask(name)

@@ -81,7 +81,7 @@ TEXTS, TOKENS = 8, 32
 BATCHES = {
     "document-user": ("mmrec.models.sampling", "TrainingBatches"),
     "two-towers": ("mmrec.models.two_towers", "HeldBack"),
-    "fusion": ("mmrec.models.fusion_training", "TasteBatches"),
+    "fusion": ("mmrec.models.fusion_training", "FusionBatches"),
 }
 """Model -> module and class of its batches, whose ``on_epoch_end`` closes an epoch."""
 
@@ -230,19 +230,7 @@ def more_rows(rows: Interactions, times: int, seed: int) -> Interactions:
     drawn = rng.choice(free, (times - 1) * len(rows), replace=False)
     like = rows.take(rng.integers(0, len(rows), len(drawn)))
     user, item = np.divmod(drawn, rows.items)
-
-    def both(name: str, new: np.ndarray) -> np.ndarray:
-        return np.concatenate([getattr(rows, name), new])
-
-    return Interactions(
-        user=both("user", user),
-        item=both("item", item),
-        rating=both("rating", like.rating),
-        timestamp=both("timestamp", like.timestamp),
-        row=both("row", like.row),
-        users=rows.users,
-        items=rows.items,
-    )
+    return Interactions.joined(rows, replace(like, user=user, item=item))
 
 
 @contextmanager

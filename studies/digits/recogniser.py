@@ -21,7 +21,7 @@ from keras import layers, ops
 from mmrec.errors import InputError
 from mmrec.layers import MelSpectrogram
 from mmrec.models.learning import train_on_batches
-from mmrec.models.networks import fix_chance
+from mmrec.seeding import set_seed
 
 RATE = 8000
 """Samples a second."""
@@ -214,7 +214,7 @@ class DigitClassifier:
         return self
 
     def _fit_one(self, images: np.ndarray, chances: np.ndarray, seed: int) -> keras.Model:
-        fix_chance(seed)
+        set_seed(seed)
         network = make_network(chances.shape[1], shape=images.shape[1:])
         batches = _Batches(images, chances, self.batch_size, seed)
         rate = keras.optimizers.schedules.CosineDecay(self.learning_rate, self.epochs * len(batches))

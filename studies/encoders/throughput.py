@@ -1,4 +1,4 @@
-"""Items a second: the project's image and audio extraction beside plain loops and the document's listing pattern.
+"""Items per second: the project's image and audio extraction next to plain loops and the document's listing pattern.
 
 Run ``python -m studies.encoders.throughput [DIR] [--items N] [--out FILE]``. Without DIR, the embedded catalogue.
 Everything is measured in one process, with the library imports and one warm-up item outside the clock and an empty
@@ -12,14 +12,14 @@ The rows:
   what a single process does without the project.
 * ``plain loop``: one thread, decode and transform with OpenCV (the same 48 filters, at every pixel, for
   ``filter2D`` cannot skip any, and one mean a filter) or librosa (log-mel of 64 bands, its mean) alone.
-* ``listing``: the pattern of section 5.2: a VGG16 network built anew for every picture, then used once; for a
+* ``listing``: the pattern of section 5.2: a VGG16 network built again for every picture, then used once; for a
   sound, librosa's MFCC. Weights are random here, for time does not depend on them. VGG16 is another and far
   larger network than the project's filter bank, so compare the rows of VGG16 with one another (``vgg16_ratio``).
 * ``VGG16 built once`` and ``VGG16 in batches``: Keras's network made once, for a picture and for 8 at a time.
 * ``mmrec vgg16``: ``mmrec features --encoder vgg16`` with random weights, the making of the network in the clock.
 
 Together the last ones tell where the factor comes from: no building, batches, and convolutions with a quarter of the
-products (``mmrec.features.pretrained.imagenet``). How far the rows are from Keras's is recorded beside them.
+products (``mmrec.features.pretrained.imagenet``). How far the rows are from Keras's is recorded next to them.
 
 With ``--memory``, 600 simulated items, and ten times as many with the same contents under other hashes, are extracted
 by a process of their own, whose peak of resident memory is read. With ``MMREC_DATA`` and lite0 (``mmrec fetch
@@ -46,15 +46,14 @@ import numpy as np
 import pandas as pd
 
 from mmrec.data.catalogue import MODALITIES, Catalogue
-from mmrec.data.media import MediaError
 from mmrec.datasets import open_dataset
-from mmrec.errors import MissingDataError
+from mmrec.errors import MediaError, MissingDataError
 from mmrec.evaluation.record import check_committed, save_record
 from mmrec.features import extract
 from mmrec.features.encoders import make_encoder
 from mmrec.features.extraction import BATCH
 from mmrec.layers.filter_bank import filter_bank
-from mmrec.simulation.catalogue import simulate
+from mmrec.simulation.simulator import simulate
 
 LISTING_PICTURES = 10
 VGG16_PICTURES = 257

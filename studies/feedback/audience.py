@@ -1,4 +1,4 @@
-"""People who answer what they are shown, by the known truth of the embedded catalogue."""
+"""Simulated users who answer the items they are shown, by the known truth of the embedded catalogue."""
 
 import numpy as np
 
@@ -6,18 +6,18 @@ from mmrec.simulation.truth import Truth
 
 
 class Audience:
-    """Simulated people: shown an item, each likes it or not, by chance.
+    """Simulated users: shown an item, each one likes it with a known probability.
 
-    The chance is the truth's at the time of the person's last rating: tastes stand still during the loop. Whether a
-    person likes an item is drawn once for each pair, so that all policies with the same seed meet the same luck.
+    The probability is that at the time of the user's last rating: tastes do not change during the loop. Whether a user
+    likes an item is drawn once for each pair, so that all policies with the same seed see the same answers.
 
     Args:
         truth: of a simulated catalogue.
         people: (U,) user indices of the catalogue.
-        rng: source of the luck; not the stream that a policy draws from.
+        rng: draws the answers; not the stream that a policy draws from.
 
     Attributes:
-        chance: (U, I) float64, the chance of a like; what no policy but the oracle may read.
+        chance: (U, I) float64, the probability of a like; only the oracle policy may read it.
     """
 
     def __init__(self, truth: Truth, people: np.ndarray, rng: np.random.Generator) -> None:
@@ -26,7 +26,7 @@ class Audience:
 
     @property
     def users(self) -> int:
-        """Number of people."""
+        """Number of users."""
         return self.chance.shape[0]
 
     @property
@@ -35,7 +35,7 @@ class Audience:
         return self.chance.shape[1]
 
     def answer(self, items: np.ndarray) -> np.ndarray:
-        """Everybody's likes of the items that they are shown: (U, k) -> (U, k) bool."""
+        """Likes of all users for the items they are shown: (U, k) -> (U, k) bool."""
         return np.take_along_axis(self._likes, items, axis=1)
 
     def expected(self, items: np.ndarray) -> np.ndarray:

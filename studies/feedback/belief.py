@@ -1,11 +1,11 @@
-r"""What is believed of each person's taste: Bayesian linear regression, for all people at once.
+r"""Posterior over the taste of each user: Bayesian linear regression, for all users at once.
 
 With item features x, an answer r (1 for a like, 0 for none) is modelled as $r = \theta_u \cdot x + e$ with
-$e \sim N(0, s^2)$ and $\theta_u \sim N(m, (s^2/\lambda) I)$. After the answers of person u,
+$e \sim N(0, s^2)$ and $\theta_u \sim N(m, (s^2/\lambda) I)$. After the answers of user u,
 
 $$C_u = (\lambda I + \sum x x^T)^{-1}, \qquad \theta_u \sim N(C_u (\sum r x + \lambda m),\; s^2 C_u).$$
 
-The mean m is what all people have in common: the ridge regression over everybody's answers.
+The mean m is the taste that users share: the ridge regression over the answers of all users.
 
 References:
     Li, Chu, Langford and Schapire (2010), A contextual-bandit approach to personalized news article recommendation, WWW.
@@ -18,7 +18,7 @@ _PAIRS_AT_ONCE = 60_000
 
 
 class LinearBelief:
-    """Everybody's posterior over their taste.
+    """Posterior over the taste of every user.
 
     Args:
         arms: (I, d) float64, features of the items.
@@ -36,10 +36,10 @@ class LinearBelief:
         self.arms, self.l2, self.noise = arms, l2, noise
         self.covariance = np.tile(np.eye(size) / l2, (users, 1, 1))  # (U, d, d)
         self.moment = np.zeros((users, size))  # (U, d)
-        self._gram = l2 * np.eye(size)  # (d, d), over everybody's answers
+        self._gram = l2 * np.eye(size)  # (d, d), over all answers
 
     def learn(self, items: np.ndarray, likes: np.ndarray) -> None:
-        """Take in everybody's answers, one after the other, in O(d^2) each (Sherman and Morrison, 1950).
+        """Update with the answers of all users, one after the other, in O(d^2) each (Sherman and Morrison, 1950).
 
         Args:
             items: (U, k) item indices.
@@ -54,7 +54,7 @@ class LinearBelief:
             self._gram += x.T @ x
 
     def refit(self, items: np.ndarray, likes: np.ndarray) -> None:
-        """Forget all, and solve for everybody from all answers at once: (U, n) items and (U, n) likes."""
+        """Start again, and solve for all users from all answers at once: (U, n) items and (U, n) likes."""
         size = self.arms.shape[1]
         x = self.arms[items]  # (U, n, d)
         grams = x.transpose(0, 2, 1) @ x  # (U, d, d)
@@ -64,11 +64,11 @@ class LinearBelief:
 
     @property
     def common(self) -> np.ndarray:
-        """(d,): m, the taste that people share."""
+        """(d,): m, the taste that users share."""
         return np.linalg.solve(self._gram, self.moment.sum(axis=0))
 
     def means(self) -> np.ndarray:
-        """(U, d): the expected taste of each person."""
+        """(U, d): the expected taste of each user."""
         return np.einsum("ude,ue->ud", self.covariance, self.moment + self.l2 * self.common)
 
     def expected(self) -> np.ndarray:
@@ -86,7 +86,7 @@ class LinearBelief:
         return self.noise * np.sqrt(np.maximum(found, 0))
 
     def draw(self, rng: np.random.Generator, scale: float = 1.0) -> np.ndarray:
-        """(U, I): the answers expected by one taste drawn for each person; ``scale`` widens the posterior."""
+        """(U, I): the answers expected by one taste drawn for each user; ``scale`` widens the posterior."""
         root = np.linalg.cholesky(self.covariance)  # (U, d, d)
         luck = rng.normal(0, scale * self.noise, self.moment.shape)  # (U, d)
         return (self.means() + np.einsum("ude,ue->ud", root, luck)) @ self.arms.T

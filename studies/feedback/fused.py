@@ -30,7 +30,7 @@ def fused_features(features: Features, train: Interactions, size: int = 16) -> n
     """
     blocks = Preprocessor.fit(features, train).tables(features)
     whole = np.hstack(list(blocks.values())).astype(np.float64)  # (I, D)
-    known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+    known = train.known_items()  # (I,)
     centred = whole - whole[known].mean(axis=0)  # (I, D)
     if size > min(int(known.sum()), whole.shape[1]):
         raise InputError(f"{size} components cannot be had of {int(known.sum())} items with {whole.shape[1]} columns")

@@ -1,4 +1,4 @@
-"""How often the intervals of off-policy estimates hold the truth, over many logs of simulated people."""
+"""How often the intervals of off-policy estimates hold the truth, over many logs of simulated users."""
 
 from typing import Any
 
@@ -16,15 +16,15 @@ from studies.feedback.policies import Chance, Popular
 def earlier_policies(
     audience: Audience, belief: LinearBelief, rng: np.random.Generator, rounds: int = 4
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A logging policy and a prediction of answers, both learned from earlier rounds of items shown by chance.
+    """A logging policy and a prediction of answers, both learned from earlier rounds of items shown at random.
 
     The logging policy prefers popular items: softmax of their share of likes (temperature 0.2), three tenths of it
-    dealt out evenly, so that every item has a chance.
+    spread evenly, so that every item can be shown.
 
     Args:
         audience: answers in the earlier rounds.
         belief: fresh; it learns from them.
-        rng: what is shown in them.
+        rng: draws the items shown in those rounds.
         rounds: how many, of five items.
 
     Returns:
@@ -54,7 +54,7 @@ def measured_coverage(
 
     Args:
         logging, target: (U, I), chances of showing each item.
-        chance: (U, I), of a like; the true value is its mean under ``target`` over people drawn alike.
+        chance: (U, I), of a like; the true value is its mean under ``target`` over all users.
         predicted: (U, I), for the direct method and for doubly robust; not learned from these logs.
         showings: length of a log.
         logs: how many.
@@ -62,8 +62,8 @@ def measured_coverage(
         level: what the intervals promise.
 
     Returns:
-        ``truth``; ``largest weight`` and mean ``effective size``; and for each estimator ``exact bias`` (summed over
-        all users, items and answers; NaN for SNIPS, which has no such sum), ``bias`` over the drawn logs with its
+        ``truth``, ``largest weight`` and mean ``effective size``. For each estimator: ``exact bias`` (summed over
+        all users, items and answers; NaN for SNIPS, which has no such sum). Then ``bias`` over the drawn logs with its
         ``standard error``, ``deviation`` (of the estimate over the logs), mean ``width``, ``coverage`` with its own
         95% interval (Wilson, 1927) as [share, low, high], and ``undefined``, the number of logs without an estimate.
         Those are left out of bias and deviation; their interval, [0, 1], counts.

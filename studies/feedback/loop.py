@@ -1,4 +1,4 @@
-"""The loop: show a list, hear the answers, learn, and again."""
+"""The loop: show a list, collect the answers, learn, repeat."""
 
 import time
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Trace:
     """What happened in a loop.
 
     Attributes:
-        items: (R, U, k), what everybody was shown in each round.
+        items: (R, U, k), what each user was shown in each round.
         likes: (R, U, k) bool, the answers.
         expected: (R, U), likes to be expected of the lists by the truth.
         best: (R, U), the same for the oracle's lists.
@@ -44,7 +44,7 @@ class Trace:
         return gini(self.exposure())
 
     def coverage(self) -> np.ndarray:
-        """(R,): share of the catalogue that anybody was shown so far."""
+        """(R,): share of the catalogue that was shown so far."""
         return (self.exposure() > 0).mean(axis=1)
 
 
@@ -61,14 +61,14 @@ def gini(counts: np.ndarray) -> np.ndarray:
 
 
 def run_loop(policy: Policy, audience: Audience, *, rounds: int = 20, k: int = 5, rng: np.random.Generator) -> Trace:
-    """Let a policy show k items to everybody in each round; nobody is shown an item twice.
+    """Let a policy show k items to every user in each round; no user is shown an item twice.
 
     Args:
         policy: chooses and learns.
         audience: answers.
         rounds: R.
         k: length of the lists.
-        rng: the policy's own chance.
+        rng: the policy draws from it.
 
     Raises:
         InputError: there are fewer items than the rounds need.

@@ -272,7 +272,7 @@ def draw_logs(
     shape: tuple[int, ...],
     rng: np.random.Generator,
 ) -> Log:
-    """Logs of simulated people: a person at random, an item by the logging policy, an answer by the truth.
+    """Logs of simulated users: a user at random, an item by the logging policy, an answer by the truth.
 
     Args:
         logging: (U, I), mu; every item that ``target`` may show must have a chance.

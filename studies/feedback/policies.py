@@ -1,4 +1,4 @@
-"""What to show next: policies that choose lists for everybody, and learn from the answers.
+"""Policies: they choose a list for every user, and learn from the answers.
 
 References:
     Sutton and Barto (2018), Reinforcement learning, chapter 2 (greedy and epsilon-greedy).
@@ -10,28 +10,27 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
+from mmrec.evaluation.metrics import top_k
 from studies.feedback.audience import Audience
 from studies.feedback.belief import LinearBelief
 
 
 def best_unseen(scores: np.ndarray, unseen: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
-    """The k best items of each row, best first, ties by chance: (U, I), (U, I) bool -> (U, k)."""
-    keys = np.where(unseen, scores + 1e-9 * rng.random(scores.shape), -np.inf)  # (U, I)
-    top = np.argpartition(-keys, k - 1, axis=1)[:, :k]  # (U, k)
-    order = np.argsort(-np.take_along_axis(keys, top, axis=1), axis=1)
-    return np.take_along_axis(top, order, axis=1)
+    """The k best items of each row, best first, ties at random: (U, I), (U, I) bool -> (U, k)."""
+    keys = scores + 1e-9 * rng.random(scores.shape)  # (U, I), hardly two of them equal
+    return top_k(keys, unseen, k, np.random.default_rng(0))
 
 
 class Policy(ABC):
-    """Chooses lists of items that people have not been shown, and hears the answers."""
+    """Chooses lists of items that users have not been shown, and learns from the answers."""
 
     @abstractmethod
     def choose(self, unseen: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
-        """(U, k) items: a list for everybody, from the items that ``unseen`` (U, I) allows."""
+        """(U, k) items: a list for every user, from the items that ``unseen`` (U, I) allows."""
 
     @abstractmethod
     def learn(self, items: np.ndarray, likes: np.ndarray) -> None:
-        """Hear everybody's answers: (U, k) items and (U, k) bool."""
+        """Learn from the answers of all users: (U, k) items and (U, k) bool."""
 
 
 class Unlearning(Policy):
@@ -50,7 +49,7 @@ class Chance(Unlearning):
 
 
 class Popular(Policy):
-    """The items with the largest share of likes so far, the same for everybody; an unshown item counts as one half."""
+    """The items with the largest share of likes so far, the same for all users; an unshown item counts as one half."""
 
     def __init__(self, items: int) -> None:
         self.shown, self.liked = np.full(items, 2.0), np.ones(items)  # (I,)
@@ -66,13 +65,13 @@ class Popular(Policy):
 
 
 class Oracle(Unlearning):
-    """Knows each chance of a like: no policy is better in expectation, at any round."""
+    """Knows each probability of a like: no policy is better in expectation, at any round."""
 
     def __init__(self, audience: Audience) -> None:
         self.chance = audience.chance
 
     def choose(self, unseen: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
-        """(U, k) by chance of a like."""
+        """(U, k) by probability of a like."""
         return best_unseen(self.chance, unseen, k, rng)
 
 
@@ -117,7 +116,7 @@ def give_away(items: np.ndarray, unseen: np.ndarray, epsilon: float, rng: np.ran
 
 
 class Thompson(Greedy):
-    """Draws a taste for everybody from the posterior, and is greedy by it; ``scale`` widens the posterior."""
+    """Draws a taste for every user from the posterior, and is greedy by it; ``scale`` widens the posterior."""
 
     def __init__(self, belief: LinearBelief, scale: float = 1.0) -> None:
         super().__init__(belief)

@@ -24,7 +24,7 @@ from mmrec.evaluation.record import check_committed, save_record
 from mmrec.evaluation.statistics import bootstrap_interval, holm, paired_test
 from mmrec.features.extraction import extract
 from mmrec.models import make_model
-from mmrec.simulation.catalogue import simulate
+from mmrec.simulation.simulator import simulate
 from mmrec.simulation.truth import Truth
 from studies.feedback import policies
 from studies.feedback.audience import Audience
@@ -50,6 +50,9 @@ SHOWINGS = (500, 2000)
 LOGS = 2000
 FIRST_DRAW = 1000
 DRAW_LOGS = 500
+PARTS = ("policies", "retraining", "offpolicy", "draws", "replay")
+KEPT = "parts of an earlier commit"
+"""Key of the record: the commit that it names did not make these."""
 ORDERS = 5
 """Orders of ratings with the same time that the replay is averaged over."""
 
@@ -80,7 +83,7 @@ def rounded(value: Any) -> Any:
 
 
 def summary(study: PolicyStudy, base: str) -> dict[str, Any]:
-    """Curves, figures with intervals and paired tests."""
+    """Curves, metrics with intervals and paired tests."""
     return {
         "curves": {name: study.curves(name) for name in study.traces},
         "figures": {name: study.figures(name) for name in study.traces},
@@ -264,6 +267,13 @@ def neural(arms: np.ndarray, way: str, chosen: dict[str, Any], audience: Audienc
     return NeuralPolicy(arms, audience.users, way, seed=seed, **chosen)
 
 
+def kept_parts(earlier: dict[str, Any], renewed: list[str]) -> dict[str, str]:
+    """Part that stays as an earlier record has it -> the commit that made it."""
+    results = earlier.get("results", {})
+    before = results.get(KEPT, {})
+    return {part: before.get(part, earlier["commit"]) for part in PARTS if part in results and part not in renewed}
+
+
 def films() -> Catalogue | None:
     """The real films, where they are."""
     try:
@@ -279,7 +289,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--draws", type=int, default=10, help="fresh catalogues, between 2 and 14")
     parser.add_argument(
-        "--only", default="policies,retraining,offpolicy,draws,replay", help="parts to do anew; others are kept"
+        "--only", default=",".join(PARTS), help="parts to do anew; others are kept, under the commit that made them"
     )
     parser.add_argument("--out", type=Path, default=Path("results/feedback.json"))
     options = parser.parse_args()
@@ -290,7 +300,9 @@ def main() -> None:
     arms = fused_features(extract(catalogue), catalogue.interactions)
     tuning, people = np.split(np.arange(len(catalogue.user_ids)), [TUNING_PEOPLE])
     loop = {"seeds": options.seeds, "rounds": options.rounds}
-    results = json.loads(options.out.read_text(encoding="utf-8"))["results"] if options.out.is_file() else {}
+    earlier = json.loads(options.out.read_text(encoding="utf-8")) if options.out.is_file() else {}
+    results = earlier.get("results", {})
+    kept = kept_parts(earlier, parts)
     if "policies" in parts:
         results["policies"] = policy_results(arms, truth, tuning, people, **loop)
     l2 = results["policies"]["settings"]["Greedy"]["l2"]
@@ -306,6 +318,10 @@ def main() -> None:
         results["replay"] = {"data": real.fingerprint, **replay_results(real.interactions)}
     told = f"MMREC_DATA=DIR python -m studies.feedback.record --seeds {options.seeds}"
     told += f" --rounds {options.rounds} --draws {options.draws}"
+    results.pop(KEPT, None)
+    if kept:
+        told += f" --only {options.only}"
+        results[KEPT] = kept
     record = {"seed": 0, "seeds": options.seeds, "data_hash": catalogue.fingerprint, "command": told}
     save_record(options.out, rounded(results), **record)
     print(options.out)

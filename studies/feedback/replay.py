@@ -36,7 +36,7 @@ class Replay:
     seconds: np.ndarray
 
     def curve(self, metric: str) -> np.ndarray:
-        """(C,): the mean over the users of each chunk; NaN where nobody could be measured."""
+        """(C,): the mean over the users of each chunk; NaN where no user could be measured."""
         return np.array([chunk.summary.get(metric, np.nan) for chunk in self.chunks])
 
     def per_user(self, metric: str, users: int) -> np.ndarray:
@@ -64,7 +64,7 @@ def cut_in_time(rows: Interactions, start: float, chunks: int, seed: int = 0) ->
     order = np.lexsort((np.random.default_rng(seed).random(len(rows)), rows.timestamp))
     first = round(start * len(rows))
     if not 0 < first < len(rows) or not 0 < chunks <= len(rows) - first:
-        raise InputError(f"{len(rows)} ratings cannot be cut at {start} and then into {chunks} chunks")
+        raise InputError(f"{len(rows)} ratings cannot be split at {start} and then into {chunks} chunks")
     return [order[:first], *np.array_split(order[first:], chunks)]
 
 
@@ -74,7 +74,7 @@ def replay(
     """Measure a model on each chunk before it may learn from it; candidates are what a user has not rated before.
 
     Args:
-        rows: all ratings; a user's items rated before a chunk are no candidates in it, for every model alike.
+        rows: all ratings; items that a user rated before a chunk are not ranked for that user in it, for every model.
         model: fitted on the beginning, with the features it needs.
         learn: what happens between chunks: ``stand_still``, ``listen`` or ``refit``.
         start: share of the rows that comes before the first chunk.
@@ -103,10 +103,10 @@ def stand_still(model: Recommender, before: Interactions, newest: Interactions) 
 
 
 def refit(model: Recommender, before: Interactions, newest: Interactions) -> Recommender:
-    """Learn everything anew from all rows before now, with the same settings; for models without content."""
+    """Refit on all rows before now, with the same settings; for models without content."""
     return type(model)(**model.settings).fit(before)
 
 
 def listen(model: Recommender, before: Interactions, newest: Interactions) -> Recommender:
-    """Keep the weights, and read people off all they have rated by now: no fitting at all."""
+    """Keep the weights, and compute user profiles from all ratings so far: nothing is fitted."""
     return hear(model, before)

@@ -1,7 +1,7 @@
-r"""A scorer that is trained on the answers as they come in: anew, from where it stood, or on the new answers alone.
+r"""A scorer trained on the answers as they come in: from scratch, from its last weights, or on new answers only.
 
-The scorer is formula (5) of the document with a person in it, $R = \sigma(p_u \cdot W x_i + w \cdot x_i + b)$, on fused
-item features x. Which answers it is trained on, and from which weights, is all that differs between the three ways:
+The scorer is formula (5) of the document with a user in it, $R = \sigma(p_u \cdot W x_i + w \cdot x_i + b)$, on fused
+item features x. The three ways differ in the answers they train on and in the weights they start from:
 
 - ``"anew"``: from the first weights, on all answers;
 - ``"warm"``: from the weights of the last round, on all answers;
@@ -17,7 +17,7 @@ import numpy as np
 from keras import ops
 
 from mmrec.errors import InputError
-from mmrec.models.networks import fix_chance
+from mmrec.seeding import set_seed
 from studies.feedback.belief import LinearBelief
 from studies.feedback.policies import Greedy, Policy, best_unseen, give_away
 
@@ -64,7 +64,7 @@ class NeuralPolicy(Policy):
     ) -> None:
         if way not in WAYS:
             raise InputError(f"way {way!r}: choose from {', '.join(WAYS)}")
-        fix_chance(seed)
+        set_seed(seed)
         self.arms, self.way, self.epsilon = arms.astype(np.float32), way, epsilon
         self.epochs, self.batch_size = epochs, batch_size
         self.network = _scorer(users, arms.shape[1], embedding_size)
@@ -78,7 +78,7 @@ class NeuralPolicy(Policy):
         return [*self.network.variables, *self.network.optimizer.variables]
 
     def scores(self) -> np.ndarray:
-        """(U, I): the logit of R for everybody and every item."""
+        """(U, I): the logit of R for every user and every item."""
         people, project, weights, bias = (np.asarray(value) for value in self.network.get_weights())
         logits = people @ (self.arms @ project).T + (self.arms @ weights)[:, 0]  # (U, I)
         return logits + bias
@@ -105,7 +105,7 @@ class NeuralPolicy(Policy):
 
 
 def _scorer(users: int, size: int, embedding_size: int) -> keras.Model:
-    """R of people (B,) and item features (B, d): (B, 1)."""
+    """R of users (B,) and item features (B, d): (B, 1)."""
     user, x = keras.Input((), dtype="int32"), keras.Input((size,))  # (B,), (B, d)
     person = keras.layers.Embedding(users, embedding_size, embeddings_initializer="zeros")(user)  # (B, e)
     project = keras.layers.Dense(embedding_size, use_bias=False)

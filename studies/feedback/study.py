@@ -1,4 +1,4 @@
-"""Policies side by side: the same people and the same luck, several seeds, intervals and paired tests."""
+"""Policies side by side: the same users and the same random draws, several seeds, intervals and paired tests."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import t as student
 
 from mmrec.errors import InputError
-from mmrec.evaluation.statistics import bootstrap_interval, holm, paired_test
+from mmrec.evaluation.statistics import bootstrap_interval, check_differences, holm, paired_test
 from mmrec.simulation.truth import Truth
 from studies.feedback.audience import Audience
 from studies.feedback.loop import Trace, run_loop
@@ -45,7 +45,7 @@ class PolicyStudy:
         return np.mean([trace.regret()[-1] for trace in self.traces[policy]], axis=0)
 
     def curves(self, policy: str) -> dict[str, np.ndarray]:
-        """Regret (mean over people), concentration and coverage after each round, each (R,), averaged over seeds."""
+        """Regret (mean over users), concentration and coverage after each round, each (R,), averaged over seeds."""
         traces = self.traces[policy]
         return {
             "regret": np.mean([trace.regret().mean(axis=1) for trace in traces], axis=0),
@@ -54,7 +54,7 @@ class PolicyStudy:
         }
 
     def figures(self, policy: str) -> dict[str, tuple[float, float, float]]:
-        """After the last round: [mean, low, high] of each figure; what each interval is over stands in its name."""
+        """After the last round: [mean, low, high] of each metric; its name says what the interval is over."""
         traces, rng = self.traces[policy], np.random.default_rng(self.seed)
         last = {
             "regret": [trace.regret()[-1].mean() for trace in traces],
@@ -66,7 +66,7 @@ class PolicyStudy:
         return {"regret (people)": bootstrap_interval(self.per_user(policy), rng), **over_seeds}
 
     def against(self, policy: str) -> pd.DataFrame:
-        """Paired tests over people of everybody's regret against one policy's: difference, p and Holm's correction."""
+        """Paired tests over users: regret of each policy minus that of one: difference, p, Holm's correction."""
         base, found = self.per_user(policy), {}
         for other in self.traces:
             if other != policy:
@@ -97,7 +97,7 @@ def compare_over_draws(found: Mapping[str, np.ndarray], base: str) -> pd.DataFra
         how many draws the difference is negative), ``draws``, ``p``, ``p (Holm)`` and ``p at floor``.
 
     Raises:
-        InputError: fewer than two draws, or more than ``FLIPPED_ALL``.
+        InputError: fewer than two draws, or more than ``FLIPPED_ALL``; or see ``check_differences``.
     """
     draws = len(found[base])
     if not 2 <= draws <= FLIPPED_ALL:
@@ -107,6 +107,7 @@ def compare_over_draws(found: Mapping[str, np.ndarray], base: str) -> pd.DataFra
     for name, values in found.items():
         if name != base:
             gaps = np.asarray(values) - np.asarray(found[base])  # (n,)
+            check_differences(gaps)
             mean, low, high = seed_interval(gaps)
             p = float((np.abs((signs * gaps).mean(axis=1)) >= abs(mean) - 1e-12).mean())
             rows[f"{name} - {base}"] = {
@@ -120,17 +121,6 @@ def compare_over_draws(found: Mapping[str, np.ndarray], base: str) -> pd.DataFra
             }
     adjusted = holm({name: float(row["p"]) for name, row in rows.items()})
     return pd.DataFrame({name: {**row, "p (Holm)": adjusted[name]} for name, row in rows.items()}).T
-
-
-def told_p(p: float, adjusted: float, floor: float = 1 / 10_001) -> str:
-    """An adjusted p-value in words: with "<=" where the p-value before adjusting is the least that flips can give.
-
-    Args:
-        p: before Holm's correction.
-        adjusted: after it.
-        floor: the least p-value that the test can give; that of ``paired_test`` by default.
-    """
-    return f"p {'<=' if p <= floor * 1.001 else '='} {adjusted:.2g}"
 
 
 def compare_policies(
@@ -165,7 +155,7 @@ def compare_policies(
 def choose_settings(
     make: Callable[..., Maker], grid: list[dict[str, Any]], truth: Truth, people: np.ndarray, **loop: Any
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The settings with the least regret, on people who take no part in the comparison.
+    """The settings with the least regret, on users who take no part in the comparison.
 
     Args:
         make: settings as keyword arguments -> maker of the policy.

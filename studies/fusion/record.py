@@ -42,7 +42,7 @@ from scipy.stats import norm
 from tqdm import tqdm
 
 from mmrec.data.catalogue import MODALITIES
-from mmrec.data.duplicates import find_twins
+from mmrec.data.duplicates import find_duplicates
 from mmrec.data.split import Split, by_time, item_folds
 from mmrec.datasets import open_dataset
 from mmrec.errors import MissingDataError
@@ -50,6 +50,7 @@ from mmrec.evaluation.comparison import Comparison, share_of_oracle
 from mmrec.evaluation.controls import without_the_user
 from mmrec.evaluation.cost import PeakMemory
 from mmrec.evaluation.draws import DrawnComparison, test_as_json
+from mmrec.evaluation.oracle import BayesianOracle, Oracle
 from mmrec.evaluation.protocol import Evaluation, evaluate
 from mmrec.evaluation.record import check_committed, save_record
 from mmrec.evaluation.search import within_training
@@ -57,9 +58,8 @@ from mmrec.evaluation.statistics import bootstrap_interval, holm, weighted_auc
 from mmrec.features import Features, extract
 from mmrec.models.fitting import fit_model, fitter
 from mmrec.models.fusion import FusionRecommender
-from mmrec.models.fusion_network import FORMS, equal_units
 from mmrec.models.preprocessing import Preprocessor
-from mmrec.simulation.oracle import Oracle, TasteReader
+from mmrec.models.user_item_network import FORMS, equal_units
 from mmrec.simulation.truth import Truth
 
 BASE = "network"
@@ -516,7 +516,7 @@ def study(name: str, catalogue: Any, rows: Mapping[str, Row], folds: int, seeds:
         seeds: training seeds for known items, where these have a split of their own.
         jobs: processes.
     """
-    new = list(item_folds(catalogue.interactions, folds, seed=0, twins=find_twins(catalogue)))
+    new = list(item_folds(catalogue.interactions, folds, seed=0, duplicates=find_duplicates(catalogue)))
     known = [] if name in ONE_SPLIT else [by_time(catalogue.interactions)]
     results = summarise(run_all(tasks(rows, known, new, seeds), jobs))
     results |= {"folds": folds, "known items": "folds" if name in ONE_SPLIT else "seeds"}
@@ -577,8 +577,8 @@ def oracle(folder: Path, splits: Mapping[str, Sequence[Split]]) -> dict[str, Any
         by_name = {
             "auc": Oracle(folder, "like"),
             "auc of what is shown": Oracle(folder, "like", MODALITIES),
-            "auc of tastes read off ratings": TasteReader(folder),
-            "auc of tastes read off ratings, of what is shown": TasteReader(folder, MODALITIES),
+            "auc of tastes read off ratings": BayesianOracle(folder),
+            "auc of tastes read off ratings, of what is shown": BayesianOracle(folder, MODALITIES),
             "ndcg@20": Oracle(folder, "list"),
         }
         found[case] = {}

@@ -16,7 +16,7 @@ import numpy as np
 from keras import layers, ops
 
 from mmrec.errors import InputError, MmrecError
-from mmrec.models.networks import fix_chance
+from mmrec.seeding import set_seed
 
 
 def make_network(
@@ -25,7 +25,7 @@ def make_network(
     """An untrained network: pictures (B, H, W, 3) in [0, 1] -> logits (B, classes).
 
     Args:
-        classes: how many things it tells apart.
+        classes: number of classes.
         height, width: of the pictures; at least 2 to the power of the number of layers.
         filters: of each convolution, the first one first; the layers are named ``conv_1``, ``conv_2``, ...
         kernel_size: k, side of a filter in pixels.
@@ -36,7 +36,7 @@ def make_network(
     """
     if min(height, width) < 2 ** len(filters):
         raise InputError(f"pictures of {height} x {width} cannot be halved {len(filters)} times: give fewer filters")
-    fix_chance(seed)
+    set_seed(seed)
     inputs = keras.Input((height, width, 3), name="picture")  # (B, H, W, 3)
     x = inputs
     for number, count in enumerate(filters, 1):
@@ -60,7 +60,7 @@ def train_network(
     learning_rate: float = 3e-3,
     seed: int = 0,
 ) -> list[float]:
-    """Train on labelled pictures; every other one is mirrored, anew each epoch. The same seed gives the same bits.
+    """Train on labelled pictures; half are mirrored, drawn again each epoch. The same seed gives the same bits.
 
     Args:
         model: of ``make_network``.
@@ -72,7 +72,7 @@ def train_network(
     Returns:
         The mean loss of each epoch.
     """
-    fix_chance(seed)
+    set_seed(seed)
     rng = np.random.default_rng(seed)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(learning_rate), loss, jit_compile=False)

@@ -89,7 +89,7 @@ class Inputs:
     def pictures_off_scale(self) -> np.ndarray:
         """(I, 288): features of pictures divided by 255 once too often.
 
-        The listing gives VGG16 numbers some 200 times smaller than its weights were trained for. Those weights are
+        The listing gives VGG16 numbers some 255 times smaller than its weights were trained for. Those weights are
         no part of this project, so its own filter bank, made for [0, 1], is put off its scale by as much.
         """
         encoder = ConvPictureEncoder()
@@ -99,7 +99,7 @@ class Inputs:
 
     def tables(self, faults: Faults, train: Interactions) -> dict[str, np.ndarray]:
         """Modality -> (I, d_m); scales and weights are learned from the items of ``train``."""
-        known = np.bincount(train.item, minlength=train.items) > 0  # (I,)
+        known = train.known_items()  # (I,)
         tables = {}
         if not faults.review:
             rows = Words(self.counts[known & self.features.mask("text")]).rows(self.counts)  # (I, V)

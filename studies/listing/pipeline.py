@@ -12,7 +12,7 @@ from mmrec.evaluation.metrics import auc
 from mmrec.evaluation.protocol import Evaluation, evaluate
 from mmrec.features.table import Features
 from mmrec.models.base import Recommender
-from mmrec.models.networks import fix_chance
+from mmrec.seeding import set_seed
 from studies.listing import parts
 from studies.listing.faults import Faults
 from studies.listing.inputs import Inputs, cut_rows, pair_by_position
@@ -176,7 +176,7 @@ class Audit:
             train, validation, test = (pair_by_position(rows) for rows in (train, validation, test))
         train = train.take(rng.permutation(len(train)))
         texts = self.inputs.texts(faults, train, train, validation, test)
-        fix_chance(self.seed)
+        set_seed(self.seed)
         network = AuditNetwork(
             self.inputs.tables(faults, train),
             None if faults.nobody else train.likes().matrix().toarray(),

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from mmrec.data.catalogue import Catalogue
-from studies.listing.parts import TERMS, message
+from studies.listing.parts import MFCCS, TERMS, mean_mfccs, message
 
-SIDE, MFCCS, UNITS = 224, 13, 512
-"""Height and width of a picture, coefficients of a sound, and units of the LSTM in the document."""
+SIDE, UNITS = 224, 512
+"""Height and width of a picture, and units of the LSTM in the document."""
 
 CRASHES = ("lengths", "missing", "flat_convolution", "strings", "narrow", "batch_axis", "served_features")
 """The faults that stop the program, in the order in which they are met; the names are switches of ``Faults``."""
@@ -75,7 +75,7 @@ class Program:
         self.users, self.products, self.folder = users, products, Path(folder)
         self.rows, self.units, self.epochs, self.seed = rows, units, epochs, seed
         self._described: dict[tuple[str, str], np.ndarray] = {}
-        self._trained: dict[tuple[frozenset[str], bool], tuple[Any, list[float]]] = {}
+        self._trained: dict[tuple[frozenset[str], bool], tuple[list[np.ndarray], list[float]]] = {}
 
     @classmethod
     def of(cls, catalogue: Catalogue, **settings: Any) -> "Program":
@@ -154,8 +154,11 @@ class Program:
             history = network.fit(
                 fed, stars, batch_size=32, epochs=self.epochs, validation_data=(fed_test, stars_test), verbose=0
             )
-            self._trained[before] = network, history.history["loss"]
-        network, trace.loss = self._trained[before]
+            self._trained[before] = network.get_weights(), history.history["loss"]
+        # a fresh network: one that has predicted before can raise another error for the same input
+        network = build(words, self.units, "flat_convolution" in repaired)
+        weights_after, trace.loss = self._trained[before]
+        network.set_weights(weights_after)
 
         trace.section = "5.2.4"
         x = weights.transform([PRAISE]).toarray()  # (1, V)
@@ -198,14 +201,6 @@ class Program:
         if (kind, path) not in self._described:
             self._described[kind, path] = describe()
         return self._described[kind, path]
-
-
-def mean_mfccs(path: Any) -> np.ndarray:
-    """(13,) float32 of a sound file, as in section 5.2.2."""
-    import librosa
-
-    sound, rate = librosa.load(path)
-    return np.mean(librosa.feature.mfcc(y=sound, sr=rate, n_mfcc=MFCCS).T, axis=0)
 
 
 def build(words: int = TERMS, units: int = UNITS, dense_audio: bool = False) -> Any:

@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from mmrec.data.catalogue import LIKE_THRESHOLD
 from mmrec.data.split import Split
 from mmrec.errors import InputError
-from mmrec.evaluation.statistics import holm, weighted_auc
+from mmrec.evaluation.statistics import check_differences, holm, weighted_auc
 from mmrec.models.base import Recommender
 
 MODEL = "the item's own scores"
@@ -30,7 +29,7 @@ class AudienceDraw:
 
     Attributes:
         items: (n,) the new items with at least one like.
-        likes: (n, U) bool, who liked them.
+        likes: (n, U) bool, likes of the users.
         scores: row -> (n, U) scores of all users.
     """
 
@@ -53,8 +52,7 @@ def audience_draw(model: Recommender, split: Split, seed: int = 0) -> AudienceDr
     if "cold-item" not in split.test:
         raise InputError("the split has no new items: make it with cold_items above 0")
     rows = split.test["cold-item"]
-    liked = np.ones(len(rows), bool) if split.train.is_implicit() else rows.rating >= LIKE_THRESHOLD
-    likes = rows.take(liked).matrix().toarray().T > 0  # (I, U)
+    likes = rows.likes(split.train.is_implicit()).matrix().toarray().T > 0  # (I, U)
     items = np.flatnonzero(likes.any(axis=1))
     if len(items) < 2:
         raise InputError("fewer than two new items were liked: there is no other item to compare with")
@@ -106,7 +104,7 @@ def summarise(draws: Sequence[AudienceDraw], seed: int = 0, samples: int = 500) 
     borders, gaps = np.cumsum([len(draw.items) for draw in draws])[:-1], {}
     for row in BASELINES:
         gap = found[MODEL] - found[row]
-        of_draws = np.array([part.mean() for part in np.split(gap[0], borders)])  # (draws,)
+        of_draws = np.array([np.nanmean(part) for part in np.split(gap[0], borders)])  # (draws,); items all like: NaN
         named = dict(zip(("difference", "low", "high"), mean(gap), strict=True))
         above = {"draws above": int((of_draws > 0).sum())}
         gaps[row] = named | above | {"p": flip_test(of_draws)}
@@ -122,8 +120,9 @@ def flip_test(differences: np.ndarray) -> float:
         differences: (n,) one per draw, n at most 16.
 
     Raises:
-        InputError: there are more than 16.
+        InputError: there are more than 16; or see ``check_differences``.
     """
+    check_differences(differences)
     if len(differences) > _EXACT:
         raise InputError(f"{len(differences)} draws: the exact test takes up to {_EXACT}")
     signs = np.array(list(product((-1, 1), repeat=len(differences))))  # (2^n, n)

@@ -23,17 +23,17 @@ from tqdm import tqdm
 from mmrec.cache import cache_root, code_hash, versions
 from mmrec.data.split import Split
 from mmrec.datasets import open_dataset
+from mmrec.evaluation.benchmark_data import BenchmarkData, read_layout
 from mmrec.evaluation.controls import without_the_user
 from mmrec.evaluation.draws import DrawnComparison, as_run, from_run, test_as_json
-from mmrec.evaluation.layouts import Bundle, read_layout
+from mmrec.evaluation.oracle import Oracle
 from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.record import check_committed, save_record
 from mmrec.evaluation.search import choose_settings, make, within_training
 from mmrec.evaluation.statistics import holm
 from mmrec.features import Features
-from mmrec.files import sha256_json, write_json
+from mmrec.files import sha256_file, sha256_json, write_json
 from mmrec.models.base import Recommender
-from mmrec.simulation.oracle import Oracle
 
 BASE = {"cold-item": "content-popularity", "cold-user": "popularity"}
 """The strongest baseline without a user."""
@@ -62,7 +62,7 @@ def versions_of(features: Features, seed: int) -> Iterator[tuple[str, Features]]
     yield "shuffled features", features.shuffled(np.random.default_rng(seed))
 
 
-def fold(bundle: Bundle, split: Split, case: str, number: int, tries: int, truth: Path) -> dict[str, Any]:
+def fold(data: BenchmarkData, split: Split, case: str, number: int, tries: int, truth: Path) -> dict[str, Any]:
     """Row -> what it reached on one fold, with the settings chosen for it; the oracle where the truth is known."""
     inner, found = within_training(split, seed=number), {}
 
@@ -70,19 +70,19 @@ def fold(bundle: Bundle, split: Split, case: str, number: int, tries: int, truth
         return make(name, number, settings).fit(split.train, features)
 
     for name in LISTS_FOR_EVERYONE:
-        kept, _ = choose_settings(inner, bundle.features, name, {}, tries, case=case)
-        model = fit(name, bundle.features, kept.settings)
+        kept, _ = choose_settings(inner, data.features, name, {}, tries, case=case)
+        model = fit(name, data.features, kept.settings)
         found[name] = {**as_run(evaluate(model, split, case)), "settings": kept.settings}
     rows = PERSONAL if case == "cold-item" else {row: PERSONAL[row] for row in NEW_USER_ROWS}
     for row, (name, given) in rows.items():
-        kept, _ = choose_settings(inner, bundle.features, name, given, tries, case=case)
-        model = fit(name, bundle.features, kept.settings)
+        kept, _ = choose_settings(inner, data.features, name, given, tries, case=case)
+        model = fit(name, data.features, kept.settings)
         found[row] = {**as_run(evaluate(model, split, case)), "settings": kept.settings}
         if case == "cold-item":
             for control, other in without_the_user(model, split.train.users, number).items():
                 found[f"{row}, {control}"] = as_run(evaluate(other, split, case))
         if case == "cold-item" and row in BY_MODALITY:
-            for label, features in versions_of(bundle.features, number):
+            for label, features in versions_of(data.features, number):
                 model = fit(name, features, kept.settings)
                 found[f"{row}, {label}"] = as_run(evaluate(model, split, case))
     if truth.is_file():
@@ -90,11 +90,17 @@ def fold(bundle: Bundle, split: Split, case: str, number: int, tries: int, truth
     return found
 
 
-def kept_fold(kept: Path, bundle: Bundle, split: Split, case: str, number: int, tries: int, truth: Path) -> Any:
+def kept_in(fingerprint: str, case: str, folds: int, tries: int, study: Path = Path(__file__)) -> Path:
+    """Where finished folds are kept: another folder for other data, options, versions or code, this script's too."""
+    plan = {"data": fingerprint, "folds": folds, "tries": tries, "case": case, "study": sha256_file(study)}
+    return cache_root() / "new-items" / sha256_json({**plan, "code": code_hash(), "versions": versions()})[:16]
+
+
+def kept_fold(kept: Path, data: BenchmarkData, split: Split, case: str, number: int, tries: int, truth: Path) -> Any:
     """The same, computed where the folder does not hold it yet."""
     path = kept / f"{number}.json"
     if not path.is_file():
-        write_json(path, fold(bundle, split, case, number, tries, truth))
+        write_json(path, fold(data, split, case, number, tries, truth))
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -136,14 +142,12 @@ def main() -> None:
     check_committed()
     os.environ.update(ONE_THREAD)  # of the processes to come
     catalogue = open_dataset(options.dataset).folder
-    bundle = read_layout(catalogue, "catalogue", progress=True)
-    plan = {"data": bundle.fingerprint, "folds": options.folds, "tries": options.tries, "case": options.case}
-    plan |= {"code": code_hash(), "versions": versions(), "rows": [*LISTS_FOR_EVERYONE, *PERSONAL]}
-    folder = cache_root() / "new-items" / sha256_json(plan)[:16]
-    splits = list(enumerate(bundle.folds(options.case, options.folds)))
+    data = read_layout(catalogue, "catalogue", progress=True)
+    folder = kept_in(data.fingerprint, options.case, options.folds, options.tries)
+    splits = list(enumerate(data.folds(options.case, options.folds)))
     work = joblib.Parallel(n_jobs=options.jobs, return_as="generator", batch_size=1)
     made = work(
-        joblib.delayed(kept_fold)(folder, bundle, split, options.case, number, options.tries, catalogue / "truth.npz")
+        joblib.delayed(kept_fold)(folder, data, split, options.case, number, options.tries, catalogue / "truth.npz")
         for number, split in splits
     )
     folds = list(tqdm(made, total=len(splits), desc="folds"))
@@ -153,12 +157,12 @@ def main() -> None:
     found["settings"] = {
         row: [one[row]["settings"] for one in folds] for row in folds[0] if "settings" in folds[0][row]
     }
-    found |= {"folds": options.folds, "tries": options.tries, "modalities": list(bundle.features.modalities)}
+    found |= {"folds": options.folds, "tries": options.tries, "modalities": list(data.features.modalities)}
     name = "new-items" if options.case == "cold-item" else "new-users"
     told = f"python -m studies.models.new_items {options.dataset} --case {options.case} --folds {options.folds}"
     told += f" --tries {options.tries}"
     out = Path(__file__).parents[2] / "results" / f"{name}-{options.dataset}.json"
-    save_record(out, found, seed=0, seeds=options.folds, data_hash=bundle.fingerprint, command=told)
+    save_record(out, found, seed=0, seeds=options.folds, data_hash=data.fingerprint, command=told)
     print(out)
 
 

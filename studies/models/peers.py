@@ -11,7 +11,7 @@ with nothing else running. These libraries are not dependencies: one that is not
   Quality is not compared: that would need equal tries on validation for both, and a search with Cornac takes hours.
   Cornac runs in a process of its own, since PyTorch and TensorFlow do not share one well. It is timed on all cores, as
   PyTorch runs by itself, and on one, which can be faster, since its steps can be small.
-* Ranking: see ``ranking.py``.
+* Ranking: see ``top_k_speed.py``.
 * EASE: a fit from the likes to the weights and ``numpy.linalg.inv`` of the same matrix, medians of five in turn.
 """
 
@@ -35,11 +35,12 @@ import numpy as np
 
 from mmrec.data.catalogue import Interactions
 from mmrec.data.split import Split
-from mmrec.evaluation.layouts import Bundle, read_layout
+from mmrec.environment import DATA, variable
+from mmrec.evaluation.benchmark_data import BenchmarkData, read_layout
 from mmrec.evaluation.record import check_committed, save_record
 from mmrec.models import make_model
 from mmrec.models.item_to_item import gram_matrix
-from studies.models import ranking
+from studies.models import top_k_speed
 
 RUNS = 5
 VECTOR = 64  # length of both parts of a user's and an item's vector
@@ -67,7 +68,7 @@ def linear(split: Split) -> dict[str, float]:
     return {"ease": own, "numpy.linalg.inv": bare, "bare / ease": bare / own}
 
 
-def factors(bundle: Bundle, split: Split) -> dict[str, dict[str, Any]]:
+def factors(bundle: BenchmarkData, split: Split) -> dict[str, dict[str, Any]]:
     """Seconds an epoch of VBPR and, where it is installed, of Cornac's at the same settings, for each batch size."""
     from mmrec.models.preprocessing import Preprocessor
 
@@ -146,11 +147,11 @@ def main() -> None:
     there = [name for name in PEERS if find_spec(name)]
     if len(there) < len(PEERS):
         print(f"left out: {', '.join(sorted(set(PEERS) - set(there)))} (not installed)")
-    bundle = read_layout(Path(os.environ["MMREC_DATA"]) / "lastfm-2k", "mmrec")
+    bundle = read_layout(Path(variable(DATA)) / "lastfm-2k", "mmrec")
     split = bundle.split()
     results: dict[str, Any] = {
         "ease": linear(split),
-        "ranking": [row for size in ranking.SIZES for row in ranking.measure(*size, seed=0)],
+        "ranking": [row for size in top_k_speed.SIZES for row in top_k_speed.measure(*size, seed=0)],
         "vbpr": factors(bundle, split),
     }
     print("ease    " + ", ".join(f"{name} {value:.4f}" for name, value in results["ease"].items()))

@@ -19,7 +19,7 @@ def item_vectors(scores: np.ndarray, dimensions: int = DIMENSIONS) -> np.ndarray
     """(I, d): items as the main directions in which people's scores of them differ.
 
     Args:
-        scores: (U, I) of a model; each person's are standardised first, so that no person outweighs another.
+        scores: (U, I) of a model; each user's are standardised first, so that no person outweighs another.
         dimensions: d.
     """
     centred = scores - scores.mean(axis=1, keepdims=True)
@@ -30,7 +30,7 @@ def item_vectors(scores: np.ndarray, dimensions: int = DIMENSIONS) -> np.ndarray
 
 
 def factor_knowledge(vectors: np.ndarray, truth: Truth, scenario: str = "movies", seed: int = 0) -> dict[str, float]:
-    """Factor -> R^2 of the factor told from item vectors by ridge regression, cross-validated over items.
+    """Factor -> R^2 of the factor predicted from item vectors by ridge regression, cross-validated over items.
 
     0 is to know nothing, 1 all. A factor of several columns counts by their variance.
 

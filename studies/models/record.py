@@ -4,13 +4,12 @@ Run ``python -m studies.models.record embedded|films|lastfm [--seeds 5] [--tries
 [--refit] [--thin N]``. Settings are chosen on validation by ``mmrec benchmark``, with the same number of tries for
 every model; its whole result stays in FILE, so that an interrupted run goes on. Each seed breaks ties in time in its
 own order. The films and Last.fm-2K are read from ``$MMREC_DATA``. With ``--refit`` each model is also fitted a last
-time, on train and validation together. With ``--thin 5`` everybody keeps five training rows, drawn, and the record is
+time, on train and validation together. With ``--thin 5`` each user keeps five random training rows; the record is
 ``results/models-NAME-thin5.json``: whether defaults and searches carry over to sparse data. New items are measured by
 ``studies/models/new_items.py``.
 """
 
 import argparse
-import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,41 +20,40 @@ import numpy as np
 from mmrec.cache import cache_root
 from mmrec.data.catalogue import Interactions
 from mmrec.datasets import open_dataset
+from mmrec.environment import DATA, variable
 from mmrec.evaluation.benchmark import benchmark, choose_models
+from mmrec.evaluation.benchmark_data import BenchmarkData, read_layout
 from mmrec.evaluation.comparison import share_of_oracle
-from mmrec.evaluation.layouts import Bundle, read_layout
+from mmrec.evaluation.oracle import Oracle
 from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.record import check_committed, save_record
 from mmrec.evaluation.search import TRIES
 from mmrec.evaluation.verdict import summary_lines, test_interval
-from mmrec.simulation.oracle import Oracle
 
 METRICS = ("recall@20", "ndcg@20", "auc", "mrr@20", "coverage@20", "novelty@20")
 CRITERIA = ("recall@20", "ndcg@20")
 
 
-def read(name: str) -> Bundle:
+def read(name: str) -> BenchmarkData:
     """The data set in the benchmark's form."""
     if name == "lastfm":
-        return read_layout(Path(os.environ["MMREC_DATA"]) / "lastfm-2k", "mmrec")
+        return read_layout(Path(variable(DATA)) / "lastfm-2k", "mmrec")
     return read_layout(open_dataset(name).folder, "catalogue", progress=True)
 
 
-def thinned(bundle: Bundle, most: int) -> Bundle:
-    """The same validation and test; of training rows at most so many a person, drawn once."""
-    split = bundle.split()
+def thinned(data: BenchmarkData, most: int) -> BenchmarkData:
+    """The same validation and test; of at most so many training rows per user, drawn once."""
+    split = data.split()
     drawn = np.random.default_rng(0).permutation(len(split.train))
     order = drawn[np.argsort(split.train.user[drawn], kind="stable")]  # by person, each one's rows in a drawn order
     ends = np.cumsum(np.bincount(split.train.user, minlength=split.train.users))
     place = np.arange(len(order)) - (ends - np.diff(ends, prepend=0))[split.train.user[order]]
     parts = [split.train.take(np.sort(order[place < most])), split.validation, split.test["warm"]]
-    columns = ("user", "item", "rating", "timestamp", "row")
-    rows = {name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}
     return replace(
-        bundle,
-        interactions=Interactions(**rows, users=split.train.users, items=split.train.items),
+        data,
+        interactions=Interactions.joined(*parts),
         part=np.repeat(np.arange(3), [len(part) for part in parts]),
-        fingerprint=f"{bundle.fingerprint}, {most} training rows a person",
+        fingerprint=f"{data.fingerprint}, {most} training rows a person",
     )
 
 
@@ -106,14 +104,14 @@ def main() -> None:
     parser.add_argument("--thin", type=int, default=0, help="training rows a person at most; 0 for all")
     options = parser.parse_args()
     check_committed()
-    bundle = read(options.dataset)
-    bundle = thinned(bundle, options.thin) if options.thin else bundle
+    data = read(options.dataset)
+    data = thinned(data, options.thin) if options.thin else data
     record = f"models-{options.dataset}"
     record += f"-thin{options.thin}" if options.thin else ""
-    models = choose_models(options.models, bundle)
+    models = choose_models(options.models, data)
     keep = options.keep or cache_root() / f"benchmark-{record}.json"
     result = benchmark(
-        bundle, models, seeds=options.seeds, tries=options.tries, refit=options.refit, out=keep, progress=True
+        data, models, seeds=options.seeds, tries=options.tries, refit=options.refit, out=keep, progress=True
     )
     print("\n".join(summary_lines(result)))
     results: dict[str, Any] = {"winner": result["winner"], "models": condense(result), "data": result["data"]}
@@ -125,8 +123,8 @@ def main() -> None:
         if len(found["log"]) > 1
     }
     if options.dataset == "embedded":
-        oracle = Oracle(open_dataset("embedded").folder).fit(bundle.interactions)
-        results["oracle"] = {"auc": evaluate(oracle, bundle.split()).summary["auc"]}
+        oracle = Oracle(open_dataset("embedded").folder).fit(data.interactions)
+        results["oracle"] = {"auc": evaluate(oracle, data.split()).summary["auc"]}
         for row in results["models"].values():
             row["share of the oracle"] = round(share_of_oracle(row["auc"], results["oracle"]["auc"]), 4)
     told = f"python -m studies.models.record {options.dataset} --seeds {options.seeds} --tries {options.tries}"
@@ -134,7 +132,7 @@ def main() -> None:
     told += " --refit" if options.refit else ""
     told += f" --thin {options.thin}" if options.thin else ""
     out = Path(__file__).parents[2] / "results" / f"{record}.json"
-    save_record(out, results, seed=0, seeds=options.seeds, data_hash=bundle.fingerprint, command=told)
+    save_record(out, results, seed=0, seeds=options.seeds, data_hash=data.fingerprint, command=told)
 
 
 if __name__ == "__main__":

@@ -18,11 +18,11 @@ import numpy as np
 from mmrec.data.catalogue import Interactions
 from mmrec.data.split import Split, by_time
 from mmrec.errors import InputError
+from mmrec.evaluation import metrics
 from mmrec.evaluation.protocol import Evaluation
 from mmrec.models.base import Recommender
 
 TIES = ("drawn", "favour", "against")
-_COLUMNS = ("user", "item", "rating", "timestamp", "row")
 
 
 def with_test_rows(split: Split, share: float, seed: int = 0) -> Interactions:
@@ -35,12 +35,11 @@ def with_test_rows(split: Split, share: float, seed: int = 0) -> Interactions:
     """
     test = split.test["warm"]
     drawn = test.take(np.random.default_rng(seed).permutation(len(test))[: round(share * len(test))])
-    joined = {name: np.concatenate([getattr(split.train, name), getattr(drawn, name)]) for name in _COLUMNS}
-    return Interactions(**joined, users=test.users, items=test.items)
+    return Interactions.joined(split.train, drawn)
 
 
 def by_chance(rows: Interactions, seed: int = 0) -> Split:
-    """A split with the shares of ``by_time``, each person's rows in an order that is drawn.
+    """A split with the shares of ``by_time``, each user's rows in a random order.
 
     Args:
         rows: all rows.
@@ -57,7 +56,7 @@ def by_chance(rows: Interactions, seed: int = 0) -> Split:
 
 
 def from_later(split: Split) -> float:
-    """Share of the warm test rows that happened before some training row of the same person."""
+    """Share of the warm test rows that happened before some training row of the same user."""
     latest = np.full(split.train.users, np.iinfo(np.int64).min)
     np.maximum.at(latest, split.train.user, split.train.timestamp)
     test = split.test["warm"]
@@ -75,14 +74,14 @@ def one_by_one(
     Args:
         model: fitted on ``split.train``.
         split: where the rows come from.
-        drawn: how many others it is ranked among, drawn anew for each like; None: all of them.
+        drawn: how many others it is ranked among, drawn again for each like; None: all of them.
         ties: where it stands among others of the same score: ``"drawn"``, first (``"favour"``) or last (``"against"``).
         k: length of the list.
         seed: draws others and ties.
 
     Returns:
-        ``recall@k`` (is it among the first k?) and ``ndcg@k`` (1 / log2(1 + rank) if so) of each person with a like,
-        means over that person's likes.
+        ``recall@k`` (is it among the first k?) and ``ndcg@k`` (1 / log2(1 + rank) if so) of each user with a like,
+        means over that user's likes.
 
     Raises:
         InputError: an unknown way with ties.
@@ -127,9 +126,9 @@ def best_of(values: np.ndarray, tried: int, draws: int = 20, seed: int = 0) -> t
     """What choosing the best of some candidates on half of the users gains there, and on the other half.
 
     A gain is the NDCG (or another metric) of the chosen candidate minus the mean of the tried ones on the same users,
-    so that an easy half is no better than a hard one.
+    so that an easy half has no advantage.
 
-    The halves of one matrix are no independent samples: its candidates differ by chance on *these* users, and each
+    The halves of one matrix are not independent samples: its candidates differ by chance on *these* users, and each
     half shows it. A mean over halves therefore has the error of one matrix, however many halves are drawn. For a
     statement about choosing, average over independent matrices (``gains_over_worlds``).
 
@@ -179,9 +178,8 @@ def places_of_validation(model: Recommender, split: Split, k: int = 20) -> float
     """
     users = np.unique(split.test["warm"].user)
     seen, later = (part.matrix()[users].toarray() > 0 for part in (split.train, split.validation))  # (n, I)
-    scores = np.where(seen, -np.inf, model.scores(users))  # (n, I)
-    items = np.argpartition(-scores, k - 1, axis=1)[:, :k]  # (n, k)
-    return float(np.take_along_axis(later, items, axis=1).mean())
+    items = metrics.top_k(model.scores(users), ~seen, k, np.random.default_rng(0))  # (n, k)
+    return float(metrics.hits_of(items, later).mean())
 
 
 def ties_in_time(rows: Interactions, test: float = 0.1) -> dict[str, float]:

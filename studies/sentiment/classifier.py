@@ -164,7 +164,7 @@ class SentimentClassifier:
         parts = self.parts(groups)
         if any(len(np.unique(liked[train])) < 2 for train, _ in parts):
             raise InputError("each part of the products needs favourable and unfavourable reviews: give more reviews")
-        # counts are no fit: columns that a part's training rows do not hold often enough are left out in _Block
+        # counting fits nothing: columns that a part's training rows do not hold often enough are left out in _Block
         self._counters = [
             CountVectorizer(analyzer=self._analyse, min_df=self.least) for _ in self._given(texts, titles)
         ]
@@ -235,7 +235,7 @@ class SentimentClassifier:
 
 
 def reliability(predicted: np.ndarray, observed: np.ndarray, bins: int = 10) -> pd.DataFrame:
-    """Predicted chances beside observed shares, in bins of equal width; bins without a prediction are left out.
+    """Predicted probabilities next to observed shares, in bins of equal width; bins without a prediction are left out.
 
     Args:
         predicted: (n,) in [0, 1].

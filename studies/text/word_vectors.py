@@ -19,7 +19,7 @@ from keras import ops
 
 from mmrec.errors import InputError
 from mmrec.models.learning import train_on_batches
-from mmrec.models.networks import fix_chance
+from mmrec.seeding import set_seed
 from mmrec.text import tokenise
 
 _NOISE = 0.75  # power of the count with which words are drawn: between equal shares and their true shares
@@ -116,7 +116,7 @@ def negative_sampling_loss(truth: Any, logits: Any) -> Any:
 
 
 class PairBatches(keras.utils.PyDataset):
-    """Batches of centre, context and negatives, drawn anew each epoch.
+    """Batches of centre, context and negatives, drawn again each epoch.
 
     As in word2vec, each centre sees a window whose reach is drawn from 1 to ``window``, so that near words count more.
 
@@ -198,7 +198,7 @@ def train_embeddings(
     Raises:
         InputError: nothing to learn from.
     """
-    fix_chance(seed)
+    set_seed(seed)
     cut = [tokenise(text) for text in texts]
     count = Counter(word for words in cut for word in words)
     words = tuple(sorted((word for word in count if count[word] >= min_count), key=lambda word: (-count[word], word)))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from mmrec.data.catalogue import Interactions
 from mmrec.data.reader import read_catalogue
 
 
@@ -14,6 +15,23 @@ def test_take_by_mask_and_by_order(interactions):
     taken = interactions.take(order)
     assert taken.item.tolist() == [interactions.item[at] for at in order]
     assert (taken.users, taken.items, len(taken)) == (interactions.users, interactions.items, 3)
+
+
+def test_joined_keeps_the_order_and_the_last_sizes(interactions):
+    first, second = interactions.take(np.array([4, 1])), interactions.take(slice(7, 9))
+    both = Interactions.joined(first, replace(second, users=interactions.users + 2))
+    assert both.row.tolist() == [4, 1, 7, 8]
+    assert both.rating.tolist() == interactions.rating[[4, 1, 7, 8]].tolist()
+    assert (both.users, both.items) == (interactions.users + 2, interactions.items)
+    ordered = first.with_rows(second)
+    by_user_and_time = sorted(both.row, key=lambda row: (interactions.user[row], interactions.timestamp[row]))
+    assert ordered.row.tolist() == by_user_and_time
+
+
+def test_known_items_have_a_row(interactions):
+    few = interactions.take(slice(0, 3))
+    assert np.flatnonzero(few.known_items()).tolist() == sorted(set(few.item.tolist()))
+    assert few.known_items().shape == (interactions.items,)
 
 
 def test_likes_have_four_stars(interactions):

@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from mmrec.data.download import DownloadError, RemoteFile, download, download_all, unpack, verify
-from mmrec.errors import IntegrityError
+from mmrec.data.download import RemoteFile, download, download_all, unpack, verify
+from mmrec.errors import DownloadError, IntegrityError
 
 BODY = np.random.default_rng(0).bytes(300_000)
 

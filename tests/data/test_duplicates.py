@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from mmrec.data.catalogue import Catalogue, Interactions
-from mmrec.data.duplicates import find_twins
+from mmrec.data.duplicates import find_duplicates
 
 
 def catalogue(folder: Path, rows: list[dict[str, str]]) -> Catalogue:
@@ -18,7 +18,7 @@ def item(item_id: str, title: str, text: str, image: str = "", **more: str) -> d
     return {"item_id": item_id, "title": title, "text": text, "image": image, "audio": "", **more}
 
 
-def test_twins_by_attribute_and_by_equal_content(tmp_path):
+def test_duplicates_by_attribute_and_by_equal_content(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"same")
     (tmp_path / "b.jpg").write_bytes(b"same")
     (tmp_path / "c.jpg").write_bytes(b"other")
@@ -28,12 +28,12 @@ def test_twins_by_attribute_and_by_equal_content(tmp_path):
         item("12", "T", "x", "b.jpg"),  # the same bytes under another name
         item("13", "T", "x", "c.jpg"),  # another picture
         item("14", "V", "z", twin_of="11"),
-        item("15", "V", "z"),  # equal to 14, so a twin of 11 as well
+        item("15", "V", "z"),  # equal to 14, so a duplicate of 11 as well
         item("16", "W", ""),
         item("17", "W", ""),  # nothing to be equal in but the title
     ]
-    assert find_twins(catalogue(tmp_path, rows)) == [[0, 2], [1, 4, 5]]
+    assert find_duplicates(catalogue(tmp_path, rows)) == [[0, 2], [1, 4, 5]]
 
 
-def test_no_twins_without_attribute_or_equal_items(tmp_path):
-    assert find_twins(catalogue(tmp_path, [item("1", "A", "x"), item("2", "B", "x")])) == []
+def test_no_duplicates_without_attribute_or_equal_items(tmp_path):
+    assert find_duplicates(catalogue(tmp_path, [item("1", "A", "x"), item("2", "B", "x")])) == []

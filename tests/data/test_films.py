@@ -57,7 +57,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_films_with_plot_and_poster_become_a_catalogue(source, tmp_path):
     out = tmp_path / "out"
     counts = films.convert(source, out, expected=digests(source), posters=POSTERS)
-    assert counts == {"items": 3, "users": 2, "ratings": 3, "posters": 2, "twins": 1}
+    assert counts == {"items": 3, "users": 2, "ratings": 3, "posters": 2, "duplicates": 1}
     items = rows(out / "product_data.csv")
     assert [item["item_id"] for item in items] == ["1", "2", "3"]
     assert items[0]["text"] == 'One. A "quoted" plot,\nin two lines.'
@@ -173,4 +173,4 @@ def test_the_command_refuses_an_unknown_name_and_a_missing_folder(tmp_path):
 )
 def test_the_real_films(tmp_path):
     counts = films.convert(Path(os.environ["MMREC_DATA"]) / films.NAME, tmp_path / "films")
-    assert counts == {"items": 1639, "users": 943, "ratings": 97872, "posters": 1621, "twins": 18}
+    assert counts == {"items": 1639, "users": 943, "ratings": 97872, "posters": 1621, "duplicates": 18}

@@ -8,7 +8,8 @@ import soundfile
 from PIL import Image
 
 from mmrec.data import media
-from mmrec.data.media import MediaError, check_audio, check_image, read_audio, read_image
+from mmrec.data.media import check_audio, check_image, read_audio, read_image
+from mmrec.errors import MediaError
 
 GREY = np.arange(0, 240, 10, dtype=np.uint8).reshape(4, 6)
 

@@ -329,7 +329,8 @@ def growth(code: str, path: Path) -> tuple[float, str]:
     # scipy and librosa are loaded first: what they take is no part of what a file takes
     program = (
         "import resource, sys, librosa, soundfile\n"
-        "from mmrec.data.media import MediaError, check_audio, check_image, read_audio, read_image\n"
+        "from mmrec.data.media import check_audio, check_image, read_audio, read_image\n"
+        "from mmrec.errors import MediaError\n"
         "librosa.resample(librosa.tone(440, sr=8000, length=800), orig_sr=8000, target_sr=4000, res_type='polyphase')\n"
         "before, path, said = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, sys.argv[1], 'read'\n"
         f"try:\n    {code}\n"

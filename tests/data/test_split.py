@@ -21,7 +21,7 @@ def test_sizes_and_order_by_hand(interactions):
 
 
 def test_cold_ones_have_no_training_row(interactions):
-    split = by_time(interactions, cold_items=0.2, cold_users=0.1, seed=4, twins=[(0, 1), (2, 3)])
+    split = by_time(interactions, cold_items=0.2, cold_users=0.1, seed=4, duplicates=[(0, 1), (2, 3)])
     assert split.cold_items.sum() == pytest.approx(8, abs=2)
     assert not split.cold_items[split.train.item].any()
     assert not split.cold_users[split.train.user].any()
@@ -112,12 +112,12 @@ def test_settled_rows_are_tested_under_no_seed(interactions):
 # Folds
 
 
-def test_every_item_is_new_once_and_twins_together(interactions):
-    twins = [(0, 1, 7), (2, 3)]
-    splits = list(item_folds(interactions, 4, seed=2, twins=twins))
+def test_every_item_is_new_once_and_duplicates_together(interactions):
+    duplicates = [(0, 1, 7), (2, 3)]
+    splits = list(item_folds(interactions, 4, seed=2, duplicates=duplicates))
     masks = np.array([split.cold_items for split in splits])
     assert (masks.sum(axis=0) == 1).all()
-    for group in twins:
+    for group in duplicates:
         assert len({int(np.argmax(masks[:, item])) for item in group}) == 1
     for split in splits:
         assert not split.cold_items[split.train.item].any()

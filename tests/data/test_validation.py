@@ -100,7 +100,7 @@ def test_each_fault_is_named(tiny_catalogue, name):
     plant(tiny_catalogue)
     report = validate(tiny_catalogue)
     assert (file, row, code) in {(fault.file, fault.row, fault.code) for fault in report.faults}, report.as_text()
-    assert all(fault.mend for fault in report.faults)
+    assert all(fault.fix for fault in report.faults)
     result = CliRunner().invoke(command, [str(tiny_catalogue)])
     assert result.exit_code == 1
     assert f"{file}, row {row}" in result.output

@@ -14,7 +14,7 @@ from mmrec.evaluation import benchmark as module
 from mmrec.evaluation.benchmark import benchmark, choose_models
 from mmrec.evaluation.protocol import evaluate
 from mmrec.evaluation.search import TRIES
-from mmrec.evaluation.verdict import summary_lines
+from mmrec.evaluation.verdict import summary_lines, verdict
 from mmrec.models import REGISTRY, make_model, model_class
 from mmrec.models.ease import EASE
 
@@ -255,3 +255,15 @@ def test_an_interrupted_run_of_folds_goes_on(bundle, tmp_path, monkeypatch):
     chosen = {name: run["0"]["settings"] for name, run in again["new"]["cold-item"]["runs"].items()}
     assert chosen["rank-fusion"]["member_settings"] == {name: chosen[name] for name in models[:2]}
     assert again["new"] == whole["new"]
+
+
+def test_models_of_other_users_are_not_paired():
+    """A run that failed leaves other users behind where ties in time decide; there may be as many of them."""
+
+    def run(model, seed, users, value):
+        return {"model": model, "seed": seed, "test_users": users, "test_per_user": {"ndcg@20": [value] * len(users)}}
+
+    runs = [run("a", 0, [0, 1, 2], 0.5), run("a", 1, [1, 2], 0.5)]
+    runs += [run("same", 1, [1, 2], 0.1), run("same", 0, [0, 1, 2], 0.1), run("other", 0, [1, 2, 3], 0.1)]
+    found = verdict(runs, {"a": {"reached": 0.3}, "same": {"reached": 0.2}, "other": {"reached": 0.1}})
+    assert (found["winner"], set(found["tests"])) == ("a", {"same"})

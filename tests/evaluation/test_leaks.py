@@ -16,7 +16,7 @@ from mmrec.data.split import Split, by_time
 from mmrec.evaluation import benchmark as benchmark_module
 from mmrec.evaluation import search as module
 from mmrec.evaluation.benchmark import benchmark
-from mmrec.evaluation.layouts import Bundle
+from mmrec.evaluation.benchmark_data import BenchmarkData
 from mmrec.features.table import Features
 from mmrec.models import REGISTRY, make_model, model_class
 from mmrec.models.ease import FeatureEASE
@@ -64,17 +64,17 @@ def features_of_interactions(interactions) -> Features:
 
 
 @pytest.fixture(scope="module")
-def bundle(rows, features) -> Bundle:
+def bundle(rows, features) -> BenchmarkData:
     """Each person's last two rows are validation and test; item 0 is kept out of training."""
     last = by_time(rows)
     part = np.zeros(len(rows), int)
     part[last.validation.row], part[last.test["warm"].row] = 1, 2
     part[(rows.item == 0) & (part == 0)] = 2
     users = tuple(f"u{user}" for user in range(USERS))
-    return Bundle("toy", users, features.item_ids, rows, features, "fingerprint", part)
+    return BenchmarkData("toy", users, features.item_ids, rows, features, "fingerprint", part)
 
 
-def otherwise(bundle: Bundle, *parts: int) -> Bundle:
+def otherwise(bundle: BenchmarkData, *parts: int) -> BenchmarkData:
     """The same training rows; other items, ratings, times and reviews in the rows of the given parts."""
     rng, rows = np.random.default_rng(9), bundle.interactions
     change = np.isin(bundle.part, parts)
@@ -91,7 +91,7 @@ def otherwise(bundle: Bundle, *parts: int) -> Bundle:
 # What a model reads
 
 
-def reads_beyond_training(fit, bundle: Bundle) -> bool:
+def reads_beyond_training(fit, bundle: BenchmarkData) -> bool:
     """Whether the scores of ``fit(bundle)`` change with the rows of validation and test."""
     scores = [fit(one).scores(np.arange(USERS)) for one in (bundle, otherwise(bundle, 1, 2))]
     return not np.array_equal(*scores)
@@ -195,7 +195,7 @@ def is_network(name: str) -> bool:
 SEARCHED = [name for name in REGISTRY if model_class(name).grid and not is_network(name)]
 
 
-def chosen_by(bundle: Bundle, models=SEARCHED, tries: int = 10, cases=("warm",)) -> dict:
+def chosen_by(bundle: BenchmarkData, models=SEARCHED, tries: int = 10, cases=("warm",)) -> dict:
     """Settings, log, validation, scores and winner of a benchmark, without what was measured by the clock."""
     scores: dict[str, np.ndarray] = {}
     fit_once = benchmark_module.fit_once
@@ -246,32 +246,75 @@ def test_no_network_and_no_search_of_one_sees_the_test(bundle, monkeypatch):
     assert chosen_by(otherwise(bundle, 2), networks, QUICKLY) == chosen_by(bundle, networks, QUICKLY)
 
 
-COLD = ("popularity", "ease-features", "graph-filter-features", "content")
+COLD = ("popularity", "content-popularity", "ease-features", "graph-filter-features", "content", "popularity-and-taste")
 
 
-def new_ones_otherwise(bundle: Bundle, case: str, fold: int) -> Bundle:
-    """Other ratings, times and reviews in the rows of the new items or users of one fold, which are its test."""
-    split = list(bundle.folds(case, 3))[fold]
+def new_ones_otherwise(bundle: BenchmarkData, case: str, fold: int) -> BenchmarkData:
+    """Other users or items and other ratings in the rows of the new ones of one fold, which are its test.
+
+    Rows of new items go to other new items of the fold, rows of new users to other new users; so they stay its test.
+    """
+    split, rng = list(bundle.folds(case, 3))[fold], np.random.default_rng(9)
     rows, change = bundle.interactions, np.zeros(len(bundle.interactions), bool)
     change[split.test[case].row] = True
-    rating = np.where(change, 6 - rows.rating, rows.rating)
-    return replace(bundle, interactions=replace(rows, rating=rating.astype(np.float32)))
+    rating = np.where(change, 6 - rows.rating, rows.rating).astype(np.float32)
+    new = np.flatnonzero(split.cold_items if case == "cold-item" else split.cold_users)
+    column = "item" if case == "cold-item" else "user"
+    moved = np.where(change, rng.choice(new, len(change)), getattr(rows, column))
+    return replace(bundle, interactions=replace(rows, rating=rating, **{column: moved}))
+
+
+def for_new_ones(bundle: BenchmarkData, case: str, fold: int, models=COLD, tries: int = 4) -> dict:
+    """Settings chosen for one fold, what each try reached on the inner split, and the scores of the last fit."""
+    split, found = list(bundle.folds(case, 3))[fold], {}
+    inner = module.within_training(split, seed=fold)
+    for name in models:
+        kept, log = module.choose_settings(inner, bundle.features, name, {}, tries, case=case)
+        model = module.make(name, fold, kept.settings).fit(split.train, bundle.features)
+        reached = [entry[module.CRITERION] for entry in log]
+        found[name] = (kept.settings, reached, model.scores(np.arange(split.train.users)).tobytes())
+    return found
+
+
+@pytest.fixture
+def bundle_of_folds(interactions, features_of_interactions) -> BenchmarkData:
+    """Without ties in time: their order is a hash of all rows, so that other new rows give another order of them."""
+    apart = interactions.timestamp * len(interactions) + np.arange(len(interactions))
+    interactions = replace(interactions, timestamp=apart)
+    users = tuple(f"u{user}" for user in range(interactions.users))
+    table = features_of_interactions
+    return BenchmarkData("toy", users, table.item_ids, interactions, table, "fingerprint")
 
 
 @pytest.mark.parametrize("case", ["cold-item", "cold-user"])
-def test_settings_for_new_ones_do_not_see_their_ratings(interactions, features_of_interactions, case):
-    """Drawn first, searched afterwards: what a fold tests is in no row that its settings are chosen on."""
-    table = features_of_interactions
-    users = tuple(f"u{user}" for user in range(interactions.users))
-    bundle = Bundle("toy", users, table.item_ids, interactions, table, "fingerprint")
-    before = chosen_by(bundle, COLD, 4, [case])["chosen for new ones"][case]
+def test_settings_for_new_ones_do_not_see_their_rows(bundle_of_folds, case):
+    """Drawn first, searched afterwards: what a fold tests is in no row that it chooses settings on or is fitted on."""
+    before = chosen_by(bundle_of_folds, COLD, 4, [case])["chosen for new ones"][case]
     if case == "cold-item":  # of new users these models know nothing, whatever their settings
         assert any(len(set(map(str, settings))) > 1 for settings in before.values())
     for fold in range(3):
-        after = chosen_by(new_ones_otherwise(bundle, case, fold), COLD, 4, [case])["chosen for new ones"][case]
+        other = new_ones_otherwise(bundle_of_folds, case, fold)
+        test = [list(one.folds(case, 3))[fold].test[case] for one in (bundle_of_folds, other)]
+        assert len(test[0]) == len(test[1])
+        assert (test[0].rating != test[1].rating).any()
+        after = chosen_by(other, COLD, 4, [case])["chosen for new ones"][case]
         assert {name: settings[fold] for name, settings in after.items()} == {
             name: settings[fold] for name, settings in before.items()
         }
+
+
+@pytest.mark.parametrize("case", ["cold-item", "cold-user"])
+def test_scores_of_new_ones_do_not_change_with_their_rows(bundle_of_folds, case):
+    """Settings, what the search saw and scores, to the bit; every closed form that reads content."""
+    for fold in range(3):
+        other = new_ones_otherwise(bundle_of_folds, case, fold)
+        assert for_new_ones(other, case, fold) == for_new_ones(bundle_of_folds, case, fold)
+
+
+def test_a_fold_that_is_searched_on_its_own_test_is_caught(bundle_of_folds, monkeypatch):
+    monkeypatch.setattr(module, "within_training", lambda split, seed: split)
+    other = new_ones_otherwise(bundle_of_folds, "cold-item", 0)
+    assert for_new_ones(other, "cold-item", 0) != for_new_ones(bundle_of_folds, "cold-item", 0)
 
 
 def test_the_search_sees_the_validation(bundle, honest):
@@ -290,13 +333,13 @@ def test_a_search_on_the_test_is_caught(bundle, monkeypatch):
 
 
 def test_a_search_that_is_given_the_test_as_validation_is_caught(bundle, monkeypatch):
-    split = Bundle.split
+    split = BenchmarkData.split
 
     def mixed(self, **options) -> Split:
         parts = split(self, **options)
         return replace(parts, validation=parts.test["warm"])
 
-    monkeypatch.setattr(Bundle, "split", mixed)
+    monkeypatch.setattr(BenchmarkData, "split", mixed)
     assert chosen_by(otherwise(bundle, 2)) != chosen_by(bundle)
 
 

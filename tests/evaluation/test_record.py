@@ -70,3 +70,35 @@ def test_the_commit_tells_of_changes(tmp_path, monkeypatch):
     monkeypatch.setenv("MMREC_ALLOW_UNCOMMITTED", "1")
     record.save_record(tmp_path / "results/two.json", [1], seed=0, seeds=1, data_hash="x", command="c")
     assert f"commit {clean[:8]}+," in record.origin(record.load_record("two"))
+
+
+def test_a_record_names_the_commit_at_which_its_run_began(tmp_path, monkeypatch):
+    """Somebody commits while it runs: the code that ran is not the new commit's."""
+    module = tmp_path / "mmrec" / "evaluation" / "record.py"
+    module.parent.mkdir(parents=True)
+    monkeypatch.setattr(record, "__file__", str(module))
+
+    def committed(text):
+        module.write_text(text)
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        for words in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", text]):
+            subprocess.run(["git", *words], cwd=tmp_path, check=True)
+        return record.commit()
+
+    began = committed("1")
+    record.check_committed()
+    ended = committed("2")
+    record.save_record(tmp_path / "results/one.json", [1], seed=0, seeds=1, data_hash="x", command="c")
+    found = record.load_record("one")
+    assert began != ended
+    assert (found["commit"], found["commit at the end"]) == (began, ended)
+
+
+def test_a_run_that_began_in_a_changed_tree_stays_marked(tmp_path, monkeypatch):
+    monkeypatch.setattr(record, "__file__", str(tmp_path / "mmrec" / "evaluation" / "record.py"))
+    monkeypatch.setenv("MMREC_ALLOW_UNCOMMITTED", "1")
+    monkeypatch.setattr(record, "commit", lambda: "a" * 40 + "+")
+    record.check_committed()
+    monkeypatch.setattr(record, "commit", lambda: "a" * 40)
+    record.save_record(tmp_path / "results/one.json", [1], seed=0, seeds=1, data_hash="x", command="c")
+    assert record.load_record("one")["commit"] == "a" * 40 + "+"

@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from mmrec.evaluation.statistics import auc_difference, auc_interval, bootstrap_interval, holm, paired_test
+from mmrec.errors import InputError
+from mmrec.evaluation.statistics import (
+    at_floor,
+    auc_difference,
+    auc_interval,
+    bootstrap_interval,
+    format_p,
+    holm,
+    paired_test,
+    sign_flip_test,
+)
+from studies.feedback.study import compare_over_draws
+from studies.lists.item_audience import flip_test
 
 
 def test_intervals_cover_the_mean():
@@ -36,6 +48,20 @@ def test_paired_test_finds_a_difference():
     gap, p = paired_test(base + 0.5 + 0.1 * rng.normal(size=50), base, rng)
     assert gap == pytest.approx(0.5, abs=0.1)
     assert p < 0.001
+
+
+def test_p_at_the_floor_of_the_permutations_is_a_bound():
+    _, floor = paired_test(np.ones(50), np.zeros(50), np.random.default_rng(0))
+    assert floor == 1 / 10_001
+    assert at_floor(floor)
+    assert at_floor(9.999e-05)  # as a record holds it
+    assert not at_floor(2 * floor)
+    assert not at_floor(1e-9)  # of another test: no bound
+    assert format_p(6 * floor, at_floor(floor)) == "<= 0.0006"
+    assert format_p(6 * floor) == "0.0006"
+    assert format_p(0.17688, relation=True) == "= 0.177"
+    assert format_p(6 / 1024, True, relation=True) == "<= 0.0059"
+    assert format_p(1.0, True) == "1.000"
 
 
 def test_no_values_have_no_interval():
@@ -70,3 +96,24 @@ def test_auc_difference_is_paired():
     assert 0 < low < gap < high
     same = auc_difference(groups, better, better, liked, np.random.default_rng(3), draws=50)
     assert same == (0, 0, 0)
+
+
+@pytest.mark.parametrize("values", [[0.1, np.nan, 0.2], [0.1, np.inf, 0.2], [np.nan] * 20, []])
+@pytest.mark.parametrize(
+    "test",
+    [
+        lambda values: paired_test(values, np.zeros(len(values)), np.random.default_rng(0), draws=10),
+        lambda values: sign_flip_test(values, np.random.default_rng(0), draws=10),
+        flip_test,
+    ],
+    ids=["paired", "sign flips", "audience"],
+)
+def test_differences_that_are_no_numbers_have_no_p(test, values):
+    """No arrangement of signs compares with NaN: counted as none, p would be the least there is."""
+    with pytest.raises(InputError, match="not finite"):
+        test(np.array(values, float))
+
+
+def test_draws_that_are_no_numbers_have_no_p():
+    with pytest.raises(InputError, match="1 of them not finite"):
+        compare_over_draws({"a": np.array([0.1, np.nan, 0.3]), "b": np.zeros(3)}, "b")

@@ -3,8 +3,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from mmrec.data.media import MediaError
-from mmrec.errors import InputError
+from mmrec.errors import InputError, MediaError
 from mmrec.features.audio_encoders import MelSoundEncoder
 from mmrec.features.encoders import DEFAULT_ENCODERS, REGISTRY, make_encoder
 

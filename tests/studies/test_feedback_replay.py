@@ -34,7 +34,7 @@ def test_the_cut_is_in_time(rows):
 
 @pytest.mark.parametrize(("start", "chunks"), [(0.0, 3), (1.0, 3), (0.5, 0), (0.5, 251)])
 def test_cuts_that_leave_nothing_are_refused(rows, start, chunks):
-    with pytest.raises(InputError, match="500 ratings cannot be cut"):
+    with pytest.raises(InputError, match="500 ratings cannot be split"):
         cut_in_time(rows, start, chunks)
 
 

@@ -8,7 +8,7 @@ from mmrec.errors import InputError
 from mmrec.simulation.truth import Truth
 from studies.feedback import policies
 from studies.feedback.belief import LinearBelief
-from studies.feedback.study import choose_settings, compare_over_draws, compare_policies, seed_interval, told_p
+from studies.feedback.study import choose_settings, compare_over_draws, compare_policies, seed_interval
 
 PEOPLE = np.arange(30)
 
@@ -102,8 +102,11 @@ def test_differences_over_draws_by_all_sign_flips():
         compare_over_draws({name: values[:1] for name, values in found.items()}, "base")
 
 
-def test_p_at_the_floor_is_a_bound():
-    assert told_p(1 / 10_001, 6 / 10_001) == "p <= 0.0006"
-    assert told_p(9.999e-05, 0.00059994) == "p <= 0.0006"  # as a record holds it
-    assert told_p(0.17688, 0.17688) == "p = 0.18"
-    assert told_p(2 / 1024, 6 / 1024, 2 / 1024) == "p <= 0.0059"
+def test_parts_that_another_commit_made_are_named():
+    """``studies.feedback.record --only`` keeps the other parts of the record; its commit is not theirs."""
+    from studies.feedback import record as program
+
+    earlier = {"commit": "b", "results": {"policies": 1, "replay": 2, program.KEPT: {"replay": "a"}}}
+    assert program.kept_parts(earlier, ["offpolicy"]) == {"policies": "b", "replay": "a"}
+    assert program.kept_parts(earlier, list(program.PARTS)) == {}
+    assert program.kept_parts({}, ["draws"]) == {}

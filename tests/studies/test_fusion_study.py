@@ -1,7 +1,9 @@
 """The fusion study on a small simulated catalogue: folds, families, the chosen modality and the baselines."""
 
+import importlib.util
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from mmrec.data.reader import read_catalogue
 from mmrec.data.split import by_time, item_folds
 from mmrec.evaluation.protocol import evaluate
 from mmrec.features import extract
-from mmrec.models.fusion_network import FORMS
+from mmrec.models.user_item_network import FORMS
 
 FOLDS, SEEDS = 2, 1
 ROWS = ("concatenation", "network", "text alone", "image alone", "shuffled features")
@@ -184,3 +186,20 @@ def test_no_record_from_an_uncommitted_tree(program, monkeypatch):
     monkeypatch.setattr(program, "open_dataset", lambda name: pytest.fail("work was begun"))
     with pytest.raises(Exception, match="committed tree alone"):
         program.main()
+
+
+def test_the_page_of_results_reads_this_record(made, tmp_path, monkeypatch):
+    """``tools/readme.py`` after the study, on what the study gives."""
+    spec = importlib.util.spec_from_file_location("readme", Path(__file__).parents[2] / "tools/readme.py")
+    readme = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(readme)
+    monkeypatch.setattr(readme, "ROOT", tmp_path)
+    monkeypatch.setattr(readme, "FORMS", ROWS[:2])
+    (tmp_path / "results").mkdir()
+    for name, results in made.items():
+        record = {"results": results, "command": "c", "seeds": 1, "commit": "0" * 40}
+        (tmp_path / f"results/fusion-{name}.json").write_text(json.dumps(record))
+        test = results["tests"]["one modality"]["warm"]["network - best single"]["ndcg@20"]
+        row = next(line for line in readme.fusion(name).splitlines() if line.startswith("| `network` |"))
+        assert f"| {test['difference']:+.3f} |" in row
+        assert readme.fusion_verdict(name).startswith("Compared with `best single` by NDCG@20")

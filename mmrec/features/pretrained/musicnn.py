@@ -34,7 +34,7 @@ _WIDE, _NARROW, _MIDDLE = 204, 51, 64
 
 
 def pieces(samples: np.ndarray) -> np.ndarray:
-    """Cut samples (T,) into pieces (n, 48128) whose frames follow one another; a sound shorter than one is repeated."""
+    """Split samples (T,) into pieces (n, 48128) of consecutive frames; a sound shorter than one piece is repeated."""
     if len(samples) < SAMPLES:
         samples = np.resize(samples, SAMPLES)  # (48128,), from its beginning again and again
     starts = range(0, len(samples) - SAMPLES + 1, FRAMES * _HOP)

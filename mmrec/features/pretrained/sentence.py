@@ -54,7 +54,7 @@ def universal() -> UniversalEncoder:
 
 
 def _refuse_foreign(folder: Path, package: str) -> None:
-    """Only checked files may be imported: a compiled one beside them would be taken in their place."""
+    """Only checked files may be imported: a compiled one next to them would be taken in their place."""
     for path in (folder / package).rglob("*"):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and name not in REGISTRY[UNIVERSAL].files:

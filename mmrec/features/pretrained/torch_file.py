@@ -35,7 +35,7 @@ class _Refused(Exception):
 
 
 class _Dict(dict):
-    """Stands for ``collections.OrderedDict``; the attributes that PyTorch gives it are dropped."""
+    """Replaces ``collections.OrderedDict``; the attributes that PyTorch gives it are dropped."""
 
     def __setstate__(self, state: object) -> None:
         pass

@@ -147,15 +147,6 @@ class DocumentNetwork(keras.Model):
         return ops.convert_to_numpy(ops.sigmoid(logit))
 
 
-def fix_chance(seed: int) -> None:
-    """Make training repeat itself to the bit (see also ``_sum``)."""
-    keras.utils.set_random_seed(seed)
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow
-
-        tensorflow.config.experimental.enable_op_determinism()
-
-
 def _sum(terms: list[Any]) -> Any:
     """The terms' sum, always in one order.
 

@@ -1,4 +1,4 @@
-"""The network of the fusion models: items are fused from what is present, people from the items they rated."""
+"""The network of the fusion models: items are fused from their modalities, users are pooled from the rated items."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,13 +19,14 @@ from mmrec.layers import (
 )
 
 FORMS = ("concatenation", "network", "mimo", "intermediate", "late", "gated", "attention", "bilinear")
-"""Ways to fuse: formula (4) without and with its network and with several outputs; the latter three are
-``fusion_forms``'; "intermediate" gives each modality a layer of its own first, "late" a whole network."""
+"""Ways to fuse: formula (4) without its network, with it, and with several outputs. "intermediate" first gives each
+modality a layer of its own, "late" a whole network. The last three are the layers ``GatedFusion``,
+``CrossModalAttention`` and ``LowRankBilinear``."""
 
 
 @keras.saving.register_keras_serializable("mmrec")
 class Early(keras.layers.Layer):
-    """F_concat, and F_fusion when there are units: formula (4) with what stands for absent modalities.
+    """F_concat, and F_fusion when there are units: formula (4) with the mask of the modalities.
 
     Args:
         units: length of F_fusion; 0 for F_concat alone.
@@ -110,18 +111,19 @@ def equal_units(name: str, sizes: Mapping[str, int], budget: int) -> int:
     return min(range(2, 257, 2), key=lambda units: abs(weights(units) - budget))
 
 
-class TasteNetwork(keras.Model):
-    r"""Items and people in one space; R = sigma(p_u . q_i + b_i), once for liking and once for being chosen.
+class UserItemNetwork(keras.Model):
+    r"""Users and items as vectors; $R = \sigma(p_u \cdot q_i + b_i)$, one R for liking and one for choosing.
 
-    An item is fused from its modalities, F_i, and read twice: $z_i = W_z F_i + e_i$ where it stands in somebody's
-    history, $q_i = W_q F_i + e'_i$ where it is asked about; the e are the item's own, and 0 for what nobody rated.
-    A person is formula (1) over fused items, with the ratings as weights, beside the same with weights 1, and
-    formula (4) on their concatenation:
+    An item is fused from its modalities, F_i, and projected twice: $z_i = W_z F_i + e_i$ as an item of a user's
+    history, $q_i = W_q F_i + e'_i$ as the item to score. e and e' are embeddings of the item, 0 for an unrated item.
+    A user is pooled by formula (1) over the fused items of the history, once with the ratings as weights and once with
+    weights 1. The layer of formula (4) follows on their concatenation:
     $X_u = [\sum_i z_i r_{ui}; \sum_i z_i] / \sqrt{1 + n_u}$, $p_u = W_p \sigma(W_f X_u + b_f) + b_p$.
+    Formula (5) scores with W_r = p_u, F_fusion = q_i and b_r = b_i; see ``fusion.plain_scores``.
 
     Args:
         sizes: modality -> width of its block.
-        items: number I of items with vectors of their own.
+        items: number I of items with embeddings.
         levels: number of ratings above the lowest, each with a threshold.
         fusion: one of ``FORMS``.
         embedding_size: d, length of z, q and p.
@@ -129,8 +131,8 @@ class TasteNetwork(keras.Model):
         hidden_units: length of sigma(W_f X_u + b_f).
         dropout: share of that layer dropped in training.
         l2: weight of the squared weights.
-        absent: what stands for an absent modality, see ``FillAbsent``.
-        identity: give items vectors of their own.
+        absent: what replaces an absent modality, see ``FillAbsent``.
+        identity: give items embeddings.
     """
 
     def __init__(
@@ -158,72 +160,74 @@ class TasteNetwork(keras.Model):
         def dense(size: int, activation: Any = None) -> keras.layers.Dense:
             return keras.layers.Dense(size, activation, kernel_regularizer=penalty)
 
-        self.inward = [dense(embedding_size) for _ in self.groups]
-        self.outward = [dense(embedding_size) for _ in self.groups]
-        self.taste = [dense(hidden_units, "relu") for _ in self.groups]
+        self.to_history = [dense(embedding_size) for _ in self.groups]  # W_z
+        self.to_target = [dense(embedding_size) for _ in self.groups]  # W_q
+        self.user_hidden = [dense(hidden_units, "relu") for _ in self.groups]  # W_f, b_f
         self.drop = keras.layers.Dropout(dropout)
-        self.person = [dense(2 * embedding_size) for _ in self.groups]
-        self.general = dense(2)
+        self.user_output = [dense(2 * embedding_size) for _ in self.groups]  # W_p, b_p
+        self.content_bias = dense(2)
         width = embedding_size * len(self.groups)
-        small, names = keras.initializers.RandomNormal(stddev=0.02), ("history", "asked")
-        self.own = [
+        small, names = keras.initializers.RandomNormal(stddev=0.02), ("history", "target")
+        self.embeddings = [
             self.add_weight(shape=(items, width), initializer=small, regularizer=penalty, name=n) for n in names
-        ]
+        ]  # e and e'
         self.bias = self.add_weight(shape=(items, 2), initializer="zeros", regularizer=penalty, name="bias")
-        self.cuts = self.add_weight(shape=(levels,), initializer="zeros", trainable=levels > 0, name="cuts")
+        self.thresholds = self.add_weight(shape=(levels,), initializer="zeros", trainable=levels > 0, name="thresholds")
         self.fill.build([(None, width) for width in self.sizes.values()])
 
     def build(self, input_shape: Any = None) -> None:
         """Make all weights, so that saved ones can be set."""
         one = {name: np.zeros((1, width), np.float32) for name, width in self.sizes.items()}
-        place = np.zeros(1, np.int32)
-        z, *_ = self.items(one, np.ones((1, len(self.sizes)), np.float32), place, np.ones((1, 1), np.float32))
-        self.people(np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32), z)
+        index = np.zeros(1, np.int32)
+        z, *_ = self.items(one, np.ones((1, len(self.sizes)), np.float32), index, np.ones((1, 1), np.float32))
+        self.users(np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32), z)
         self.built = True
 
-    def items(self, tables: Mapping[str, Any], present: Any, place: Any, known: Any) -> tuple[Any, Any, Any, Any]:
-        """What items are.
+    def items(self, tables: Mapping[str, Any], present: Any, index: Any, known: Any) -> tuple[Any, Any, Any, Any]:
+        """Vectors and biases of items.
 
         Args:
             tables: modality -> (n, d_m).
             present: (n, m) float, columns in the order of ``sizes``.
-            place: (n,) which item each is, for its own vectors.
-            known: (n, 1) 1 where its own vectors count, 0 for what nobody rated.
+            index: (n,) the items' indices, for their embeddings.
+            known: (n, 1) 1 where the embeddings count, 0 for an unrated item.
 
         Returns:
             z (n, T d), q (n, T d), b (n, 2), and the auxiliary q of each modality, (m, n, d) or None; T networks.
         """
         names = list(self.sizes)
         blocks = dict(zip(names, self.fill([tables[name] for name in names], present), strict=True))
-        inward, outward, auxiliary = [], [], None
-        for group, form, into, out in zip(self.groups, self.forms, self.inward, self.outward, strict=True):
-            here = ops.stack([present[:, names.index(name)] for name in group], axis=1)  # (n, g)
-            given = here if self.fill.method == "zero" else ops.ones_like(here)  # what is filled is there
+        history, target, auxiliary = [], [], None
+        for group, form, to_history, to_target in zip(
+            self.groups, self.forms, self.to_history, self.to_target, strict=True
+        ):
+            mask = ops.stack([present[:, names.index(name)] for name in group], axis=1)  # (n, g)
+            given = mask if self.fill.method == "zero" else ops.ones_like(mask)  # a filled block counts as present
             fused = form([blocks[name] for name in group], present=given)  # (n, units)
             if isinstance(fused, dict):
                 auxiliary = ops.stack([fused[name] for name in group])  # (m, n, d)
                 fused = fused["fusion"]
-            share = 1.0  # of the networks that can speak of the item
+            share = 1.0  # of the networks whose modality the item has
             if len(self.groups) > 1:
-                share = here / ops.maximum(ops.sum(present, axis=1, keepdims=True), 1)  # (n, 1)
-            inward.append(into(fused) * share)  # (n, d)
-            outward.append(out(fused) * share)  # (n, d)
-        z, q = ops.concatenate(inward, axis=-1), ops.concatenate(outward, axis=-1)  # (n, T d)
-        b = self.general(q)  # (n, 2)
+                share = mask / ops.maximum(ops.sum(present, axis=1, keepdims=True), 1)  # (n, 1)
+            history.append(to_history(fused) * share)  # (n, d)
+            target.append(to_target(fused) * share)  # (n, d)
+        z, q = ops.concatenate(history, axis=-1), ops.concatenate(target, axis=-1)  # (n, T d)
+        b = self.content_bias(q)  # (n, 2)
         if self.identity:
-            z = z + known * ops.take(self.own[0], place, axis=0)  # (n, T d)
-            q = q + known * ops.take(self.own[1], place, axis=0)  # (n, T d)
-        return z, q, b + known * ops.take(self.bias, place, axis=0), auxiliary
+            z = z + known * ops.take(self.embeddings[0], index, axis=0)  # (n, T d)
+            q = q + known * ops.take(self.embeddings[1], index, axis=0)  # (n, T d)
+        return z, q, b + known * ops.take(self.bias, index, axis=0), auxiliary
 
-    def people(self, rated: Any, met: Any, z: Any, training: bool = False) -> Any:
-        """Who people are, from what they rated: (P, I) ratings about 0, (P, I) ones, z (I, T d) -> (2, P, T d)."""
+    def users(self, rated: Any, met: Any, z: Any, training: bool = False) -> Any:
+        """Vectors of users: ratings about 0 (P, I), 1 where there is one (P, I), z (I, T d) -> p (2, P, T d)."""
         count, size = ops.shape(rated)[0], self.size
         scale = ops.sqrt(1 + ops.sum(met, axis=1, keepdims=True))  # (P, 1)
         pooled = ops.matmul(ops.concatenate([rated / scale, met / scale], axis=0), z)  # (2 P, T d)
         parts = []
-        for t, (taste, person) in enumerate(zip(self.taste, self.person, strict=True)):
-            mine = pooled[:, t * size : (t + 1) * size]  # (2 P, d)
-            concat = ops.concatenate([mine[:count], mine[count:]], axis=1)  # (P, 2 d)
-            both = person(self.drop(taste(concat), training=training))  # (P, 2 d)
+        for t, (hidden, output) in enumerate(zip(self.user_hidden, self.user_output, strict=True)):
+            part = pooled[:, t * size : (t + 1) * size]  # (2 P, d)
+            concat = ops.concatenate([part[:count], part[count:]], axis=1)  # (P, 2 d)
+            both = output(self.drop(hidden(concat), training=training))  # (P, 2 d)
             parts.append(ops.transpose(ops.reshape(both, (-1, 2, size)), (1, 0, 2)))  # (2, P, d)
         return ops.concatenate(parts, axis=-1)  # (2, P, T d)

@@ -1,7 +1,8 @@
-"""Seconds to rank all users, with what they have seen left out: the project beside implicit's ``recommend``.
+"""Seconds to rank all users, with what they have seen left out: the project and implicit's ``recommend``.
 
-Run ``python -m studies.models.ranking [--size USERS ITEMS]... [--out FILE]``. Both rank the same factors (64 numbers a
-user and an item, drawn at random: time does not depend on them) and return the 20 best unseen items of every user.
+Run ``python -m studies.models.top_k_speed [--size USERS ITEMS]... [--out FILE]``. Both rank the same factors (64
+numbers per user and item, drawn at random: time does not depend on them) and return the 20 best unseen items of
+every user.
 Medians of five runs in turn, after one warm-up each, in one process.
 
 implicit is used where it is installed (``pip install implicit``), and said to be left out where it is not. Its lists
@@ -28,7 +29,7 @@ from mmrec.evaluation.record import check_committed, save_record
 from mmrec.models.base import Recommender
 
 SIZES = ((1858, 1425), (20_000, 20_000))
-SEEN = 24  # items a user: as many as in Last.fm-2K
+SEEN = 24  # items per user: as many as in Last.fm-2K
 FACTORS = 64
 K = 20
 RUNS = 5
@@ -129,7 +130,7 @@ def main() -> None:
         machine = {"system": platform.system(), "machine": platform.machine(), "cpus": os.cpu_count()}
         libraries = {name: version(name) for name in ("numpy", *(["implicit"] if there else []))}
         results = {"runs": table, "machine": machine, "libraries": libraries}
-        told = "python -m studies.models.ranking --out results/ranking.json"
+        told = "python -m studies.models.top_k_speed --out results/ranking.json"
         save_record(options.out, results, seed=options.seed, seeds=1, data_hash="", command=told)
         print(options.out)
 

@@ -7,13 +7,13 @@ import pandas as pd
 
 from mmrec.data.catalogue import Catalogue, Interactions
 from mmrec.errors import InputError
-from mmrec.evaluation.arrays import digest_of
+from mmrec.files import sha256_files
 
 _MEDIA = {"image": ("covers", (".jpg",)), "audio": ("audios", (".wav", ".mp3"))}
 _MILLISECONDS_FROM = 10**11  # in seconds that is the year 5138
 
 
-def as_catalogue(folder: Path) -> Catalogue:
+def read_microlens(folder: Path) -> Catalogue:
     """Read ``*_pairs.csv``, ``*_titles.csv`` and find ``covers/{item}.jpg`` and ``audios/{item}.(wav|mp3)``.
 
     Items come in the order of the titles, then those that only pairs name; a medium without a file is absent.
@@ -66,7 +66,7 @@ def as_catalogue(folder: Path) -> Catalogue:
         reviews=("",) * len(pairs),
         users=pd.DataFrame({"user_id": user_ids}),
         context=pd.DataFrame(index=range(len(pairs))),
-        fingerprint=digest_of(folder, [pairs_path, titles_path, *media]),
+        fingerprint=sha256_files(folder, [pairs_path, titles_path, *media]),
     )
 
 

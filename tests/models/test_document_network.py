@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mmrec.layers import BagOfWords
-from mmrec.models.networks import DocumentNetwork, Trainer
+from mmrec.models.document_network import DocumentNetwork, Trainer
 
 SIZES = {"text": 7, "image": 5}
 

@@ -12,7 +12,7 @@ from pyarrow import parquet
 from mmrec.cli import cli
 from mmrec.data.reader import read_catalogue
 from mmrec.errors import CatalogueError, InputError
-from mmrec.models.bundle import load_saved_model
+from mmrec.models.saving import load_saved_model
 
 
 def call(*words):

@@ -1,33 +1,50 @@
 """Feature arrays that others have extracted, read and checked against the ids."""
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mmrec.data.catalogue import MODALITIES
 from mmrec.errors import InputError, IntegrityError
-from mmrec.features.table import Features
-from mmrec.files import sha256_file
+from mmrec.files import sha256_files
 
 _OTHER_NAMES = {"text": ("all-MiniLM*.npy",), "image": (), "audio": ("vggish.npy", "whisper.npy")}
 """Arrays named by their encoder, taken where MODALITY_feat.npy is absent; several of a modality lie side by side."""
 
 
-def read_features(
-    folder: Path, *, at_least: int, ids_from: Path, at_most: int | None = None
-) -> tuple[Features, list[Path]]:
+@dataclass(frozen=True)
+class FeatureArrays:
+    """Feature arrays of a folder, joined by modality.
+
+    Attributes:
+        items: number of items I.
+        blocks: modality -> (I, d) float32.
+        present: (I, 3) bool, columns in the order of ``MODALITIES``; False where a row is all zeros.
+        info: modality -> {"encoder", "version", "parameters", "source"}.
+        files: the files read.
+    """
+
+    items: int
+    blocks: Mapping[str, np.ndarray]
+    present: np.ndarray
+    info: Mapping[str, Any]
+    files: tuple[Path, ...]
+
+
+def read_arrays(folder: Path, *, at_least: int, ids_from: Path, at_most: int | None = None) -> FeatureArrays:
     """Read every feature array of a folder; row i belongs to item i.
 
     Args:
         folder: holds any subset of ``text_feat.npy``, ``image_feat.npy`` and ``audio_feat.npy``.
         at_least: items that the interactions speak of.
-        ids_from: the file that says so, for the message.
+        ids_from: the file with the interactions, for the message.
         at_most: items that there can be; None: as many as there are rows.
 
     Returns:
-        The features (float32; a row of zeros means that the modality is absent) and the files read.
+        The arrays (float32; a row of zeros means that the modality is absent).
 
     Raises:
         InputError: an array has too few or too many rows, another shape or type, or a value that is not finite.
@@ -58,19 +75,11 @@ def read_features(
             "encoder": "+".join(path.stem for path in paths[modality]),
             "version": "given",
             "parameters": {},
-            "source": digest_of(folder, paths[modality]),
+            "source": sha256_files(folder, paths[modality]),
         }
         for modality in blocks
     }
-    return Features(tuple(str(index) for index in range(items)), blocks, present, info=info), read
-
-
-def digest_of(folder: Path, files: Sequence[Path]) -> str:
-    """SHA-256 over the names and bytes of files below ``folder``, in hexadecimal."""
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(f"{path.relative_to(folder).as_posix()} {sha256_file(path)}\n".encode())
-    return digest.hexdigest()
+    return FeatureArrays(items, blocks, present, info, tuple(read))
 
 
 def _files(folder: Path, modality: str) -> list[Path]:

@@ -23,6 +23,8 @@ def best_items(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The k best items of each row, best first; equal scores in the order of the items. All cores are used.
 
+    Metrics draw the order of equal scores instead: ``mmrec.evaluation.metrics.top_k``.
+
     Args:
         scores: (B, I) float32, left as they are; -inf marks what may not be listed.
         k: length of the lists.
