@@ -208,7 +208,7 @@ def _run_folds(
     done = found.setdefault("runs", {name: {} for name in models})  # model -> fold -> what it reached
     errors: dict[str, str] = {}
     for number, split in enumerate(data.folds(case, folds)):
-        inner = within_training(split, seed=number)
+        inner = within_training(split, number, data.duplicates)
         searched: dict[str, Recommender] = {}
         members: dict[str, Recommender] = {}
         for name in models:

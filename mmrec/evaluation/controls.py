@@ -9,8 +9,13 @@ from functools import cached_property
 
 import numpy as np
 
+from mmrec.data.split import Split
+from mmrec.evaluation.protocol import Evaluation, evaluate, mean_evaluation
 from mmrec.models.base import Recommender
 from mmrec.models.top_k import users_at_once
+
+EXCHANGES = 20
+"""How many exchanges of users are averaged."""
 
 
 class UsersExchanged:
@@ -56,9 +61,22 @@ class MeanScore:
         return np.repeat(self.mean[None], len(users), axis=0)
 
 
-def without_the_user(model: Recommender, users: int, seed: int) -> Mapping[str, UsersExchanged | MeanScore]:
-    """Name of the control -> the model so controlled."""
+def without_the_user(
+    model: Recommender, split: Split, case: str, seed: int, mask: str = "all"
+) -> Mapping[str, Evaluation]:
+    """Name of the control -> what the model so controlled reaches.
+
+    "users exchanged" is the mean over ``EXCHANGES`` exchanges: one exchange decides as much as one draw of users.
+
+    Args:
+        model: fitted on ``split.train``.
+        split, case, mask: see ``evaluate``.
+        seed: of the exchanges.
+    """
+    users = split.train.users
+    rngs = np.random.default_rng(seed).spawn(EXCHANGES)
+    exchanged = [evaluate(UsersExchanged(model, users, rng), split, case, mask=mask) for rng in rngs]
     return {
-        "users exchanged": UsersExchanged(model, users, np.random.default_rng(seed)),
-        "mean score": MeanScore(model, users),
+        "users exchanged": mean_evaluation(exchanged),
+        "mean score": evaluate(MeanScore(model, users), split, case, mask=mask),
     }

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm, t
 
 from mmrec.data.split import Split
 from mmrec.errors import InputError
@@ -238,8 +239,8 @@ def compare_draws(
             model = make(split, seed + draw)
             runs.setdefault(name, []).append(evaluate(model, split, case, mask=mask))
             if name in personal:
-                for control, other in without_the_user(model, split.train.users, seed + draw).items():
-                    runs.setdefault(f"{name}, {control}", []).append(evaluate(other, split, case, mask=mask))
+                for control, reached in without_the_user(model, split, case, seed + draw, mask).items():
+                    runs.setdefault(f"{name}, {control}", []).append(reached)
     return DrawnComparison(runs, seed)
 
 
@@ -248,21 +249,32 @@ def crossed_interval(
 ) -> tuple[float, float, float]:
     """Mean of the means of the rows, with its percentile interval when rows and columns are resampled together.
 
+    Columns with a value in one row at most are nested in the rows, as new users are in the folds in which they are new.
+    They are not resampled besides: resampling the rows resamples them. Few rows vary less in a resample than in the
+    world, by (D - 1) / D, and the normal quantile is too small for them; both are made up for by stretching the row
+    weights about their mean 1.
+
     Args:
         table: (D, U) values; NaN where there is none. Every row needs one.
         rng: source of the samples.
-        draws: bootstrap samples.
+        draws: bootstrap samples B.
         level: coverage.
     """
     filled, there = np.nan_to_num(table), ~np.isnan(table)
     if not there.any(axis=1).all():
         raise InputError("a draw has no user that can be measured: take fewer draws, or more users")
     rows, columns = table.shape
-    users = rng.multinomial(columns, np.full(columns, 1 / columns), size=draws).astype(float)  # (B, U)
-    folds = rng.multinomial(rows, np.full(rows, 1 / rows), size=draws)  # (B, D)
-    means = (users @ filled.T) / np.maximum(users @ there.T, 1e-12)  # (B, D)
-    found = (folds * means).sum(axis=1) / rows  # (B,)
     tail = (1 - level) / 2
+    if there.sum(axis=0).max() > 1 or rows == 1:
+        users = rng.multinomial(columns, np.full(columns, 1 / columns), size=draws).astype(float)  # (B, U)
+    else:
+        users = np.ones((draws, columns))
+    weight = rng.multinomial(rows, np.full(rows, 1 / rows), size=draws).astype(float)  # (B, D)
+    if rows > 1:
+        stretch = np.sqrt(rows / (rows - 1)) * t.ppf(1 - tail, rows - 1) / norm.ppf(1 - tail)
+        weight = 1 + stretch * (weight - 1)
+    means = (users @ filled.T) / np.maximum(users @ there.T, 1e-12)  # (B, D)
+    found = (weight * means).sum(axis=1) / rows  # (B,)
     low, high = np.quantile(found, [tail, 1 - tail])
     return float((filled.sum(axis=1) / there.sum(axis=1)).mean()), float(low), float(high)
 

@@ -1,5 +1,6 @@
 """The evaluation contract: full ranking of all unseen items, per user, warm and cold cases apart."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -130,6 +131,24 @@ def evaluate(
         summary |= _beyond_accuracy(np.concatenate(lists), split, vectors)
     users = np.concatenate(measured) if measured else np.zeros(0, np.int64)
     return Evaluation(summary, per_user, users, rows.user[order], score, truth)
+
+
+def mean_evaluation(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """The mean of several evaluations of the same users: metrics, per-user values; the rated pairs one after another.
+
+    Args:
+        evaluations: of one case of one split; at least one.
+    """
+    first = evaluations[0]
+    return Evaluation(
+        {name: float(np.mean([one.summary[name] for one in evaluations])) for name in first.summary},
+        {name: np.mean([one.per_user[name] for one in evaluations], axis=0) for name in first.per_user},
+        first.users,
+        *(
+            np.concatenate([getattr(one, name) for one in evaluations])
+            for name in ("rated_users", "rated_scores", "rated_likes")
+        ),
+    )
 
 
 def _ranking(hits: np.ndarray, expected: np.ndarray, relevant: np.ndarray) -> dict[str, np.ndarray]:

@@ -3,7 +3,7 @@
 A budget in seconds would make settings depend on what else the machine does; a number of tries does not.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,9 +66,17 @@ def fit_once(
     return Fitted(model, seed, settings, seconds, memory.peak_mb, found.summary)
 
 
-def within_training(split: Split, seed: int) -> Split:
-    """A split of the training rows alone, with a tenth of their items and users new: where cold settings are chosen."""
-    return by_time(split.train, validation=0.0, test=0.0, cold_items=0.1, cold_users=0.1, seed=seed)
+def within_training(split: Split, seed: int, duplicates: Sequence[Sequence[int]] = ()) -> Split:
+    """A split of the training rows alone, with a tenth of their items and users new: where cold settings are chosen.
+
+    Args:
+        split: its training rows are split.
+        seed: of the draw.
+        duplicates: groups of item indices that are the same item under several ids; new together or not at all.
+    """
+    return by_time(
+        split.train, validation=0.0, test=0.0, cold_items=0.1, cold_users=0.1, seed=seed, duplicates=duplicates
+    )
 
 
 def make(name: str, seed: int, settings: dict[str, Any]) -> Recommender:

@@ -17,12 +17,10 @@ from scipy.sparse import csr_matrix
 from mmrec.data.catalogue import Interactions
 from mmrec.features.table import Features
 from mmrec.models.base import Recommender
+from mmrec.models.content_vectors import ContentVectors
 from mmrec.models.logit import conditional_logit
-from mmrec.models.preprocessing import Preprocessor
 from mmrec.models.ridge import PENALTIES, Ridge
 
-SHARES = (1.0, 0.3, 0.1)
-"""Weights of a modality that are compared."""
 LEARNED = ("known", "root", "total", "mean", "intercept", "weights", "alpha", "map", "popularity", "alike")
 
 
@@ -35,14 +33,15 @@ class PopularityAndTaste(Recommender):
     W_i are predicted from its features x_i (F,) by two ridge regressions on the items with training rows:
     a_i = mean + x_i . w and W_i = x_i M.
 
-    Each modality has its own weight in x. These weights and l2 of w minimise the leave-one-out squared error of a_i.
-    l2 of M and alpha maximise the conditional likelihood of the training likes, exp(beta a_i + gamma t_ui) normalised
-    over the items with training rows, every user with equal weight. There alpha is gamma / beta, and each item is
-    predicted as if it were new: from the other items, and from profiles that do not contain it.
+    Each modality has its own weight in x (``ContentVectors``). These weights and l2 of w minimise the leave-one-out
+    squared error of a_i. l2 of M and alpha maximise the conditional likelihood of the training likes,
+    exp(beta a_i + gamma t_ui) normalised over the items with training rows, every user with equal weight. There alpha
+    is gamma / beta, and each item is predicted as if it were new: from the other items, and from profiles that do not
+    contain it.
 
     Args:
         alpha: weight of taste; chosen as said where None. With 0 every user gets the list of ``content-popularity``
-            (with weighted modalities).
+            on new items.
     """
 
     name = "popularity-and-taste"
@@ -66,7 +65,8 @@ class PopularityAndTaste(Recommender):
 
         observed = np.log1p(counts).astype(np.float64)
         self.intercept = float(observed.mean())
-        ridge, x, l2 = self._weigh(features, train, observed - self.intercept)
+        self.vectors, ridge, l2 = ContentVectors.fit(features, train, observed - self.intercept)
+        x = self.vectors(features)  # (I, F)
         popularity = ridge.left_out(observed - self.intercept, l2)  # (n,)
         self.weights = ridge.weights(x[self.known], observed - self.intercept, l2)  # (F,)
         chosen, l2 = self._choose(ridge, popularity, profiles, alike)
@@ -80,41 +80,6 @@ class PopularityAndTaste(Recommender):
         count = np.asarray(liked.sum(axis=1))  # (B, 1)
         lift = liked.toarray() / np.maximum(self.root, 1) / np.sqrt(np.maximum(count, 1))
         return ((lift - np.sqrt(count) * self.root / self.total - self.mean) * (count > 0)).astype(np.float32)
-
-    def _vectors(self, features: Features) -> np.ndarray:
-        """(n, F) float32: the modalities side by side, each about its mean and weighted; 0 where one is absent."""
-        parts = []
-        for name, table in self.preprocessor.tables(features).items():
-            parts.append((table - self.centre[name]) * features.mask(name)[:, None] * self.share[name])
-        return np.concatenate(parts, axis=1)
-
-    def _weigh(self, features: Features, train: Interactions, target: np.ndarray) -> tuple[Ridge, np.ndarray, float]:
-        """The weights of the modalities, one after the other, by the leave-one-out error of ``target`` (n,).
-
-        Returns:
-            the ridge of the best weights, x (I, F), and its best l2.
-        """
-        self.preprocessor = Preprocessor.fit(features, train)
-        self.centre, size = {}, {}
-        for name, table in self.preprocessor.tables(features).items():
-            rows = table[self.known][features.mask(name)[self.known]]  # (m, d)
-            self.centre[name] = rows.mean(axis=0) if len(rows) else np.zeros(table.shape[1], np.float32)
-            size[name] = max(np.sqrt(((rows - self.centre[name]) ** 2).sum() / len(self.known)), 1e-6)
-        self.share = {name: np.array(1 / size[name], np.float32) for name in size}
-        x = self._vectors(features)[self.known]
-        ends = np.cumsum([len(self.centre[name]) for name in size])
-        grams = {
-            name: part @ part.T for name, part in zip(size, np.split(x, ends[:-1], axis=1), strict=True)
-        }  # modality -> (n, n)
-        share = dict.fromkeys(grams, SHARES[0])
-        best = Ridge.best(grams, share, target)
-        for name in grams if len(grams) > 1 else ():
-            for value in SHARES[1:]:
-                other = Ridge.best(grams, {**share, name: value}, target)
-                best = min(best, other, key=lambda found: found[0])
-            share = best[3]
-        self.share = {name: np.array(np.sqrt(share[name]) / size[name], np.float32) for name in size}
-        return best[1], self._vectors(features), best[2]
 
     def _choose(
         self, ridge: Ridge, popularity: np.ndarray, profiles: np.ndarray, alike: np.ndarray
@@ -155,25 +120,18 @@ class PopularityAndTaste(Recommender):
             users: (B,) user indices.
             features: of the m new items, made by the encoders that the model was trained with.
         """
-        return self._rate(self.liked[np.asarray(users, np.int64)], *self._predict(self._vectors(features)))
+        return self._rate(self.liked[np.asarray(users, np.int64)], *self._predict(self.vectors(features)))
 
     def state(self) -> dict[str, np.ndarray]:
         """What scoring needs, of new items too."""
         named = {name: np.asarray(getattr(self, name)) for name in LEARNED}
-        named |= {f"centre/{name}": value for name, value in self.centre.items()}
-        named |= {f"share/{name}": value for name, value in self.share.items()}
-        named |= {f"preprocessor/{key}": value for key, value in self.preprocessor.state().items()}
+        named |= self.vectors.state()
         return named | {"liked": np.array(self.liked.nonzero()), "users": np.array(self.liked.shape[0])}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Take it back; scores are the same to the bit."""
-
-        def part(prefix: str) -> dict[str, np.ndarray]:
-            return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-
         for name in LEARNED:
             setattr(self, name, state[name] if state[name].ndim else float(state[name]))
-        self.centre, self.share = part("centre/"), part("share/")
-        self.preprocessor = Preprocessor.restore(part("preprocessor/"))
+        self.vectors = ContentVectors.restore(state)
         ones, shape = np.ones(state["liked"].shape[1], np.float32), (int(state["users"]), len(self.known))
         self.liked = csr_matrix((ones, tuple(state["liked"])), shape)

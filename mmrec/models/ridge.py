@@ -6,7 +6,7 @@ References:
     Technometrics 16 (the leave-one-out error in closed form).
 """
 
-from typing import Self
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import eigh
@@ -16,20 +16,32 @@ PENALTIES = np.logspace(-1, 3, 17)
 
 
 class Ridge:
-    """Ridge regressions of many targets on the same items, from the eigenvalues of their Gram matrix (n, n)."""
+    """Ridge regressions of many targets on the same inputs, from the singular vectors of these inputs.
 
-    def __init__(self, gram: np.ndarray) -> None:
-        values, self.vectors = eigh(gram.astype(np.float64), driver="evd")
-        self.values = np.maximum(values, 0)
+    Args:
+        x: (n, F) inputs, each column with mean about 0. The smaller one of x x' (n, n) and x' x (F, F) is decomposed.
+    """
+
+    def __init__(self, x: np.ndarray) -> None:
+        wide = x.shape[1] >= len(x)
+        values, vectors = eigh((x @ x.T if wide else x.T @ x).astype(np.float64), driver="evd")
+        if not wide:
+            kept = values > max(values[-1], 1e-6) * 1e-7  # the others are rounding errors of float32
+            values, vectors = values[kept], x @ vectors[:, kept] / np.sqrt(values[kept])
+        self.values, self.vectors = np.maximum(values, 0), vectors  # (k,), (n, k)
 
     @classmethod
-    def best(
-        cls, grams: dict[str, np.ndarray], share: dict[str, float], target: np.ndarray
-    ) -> tuple[float, Self, float, dict[str, float]]:
-        """Least leave-one-out squared error over ``PENALTIES``, its ridge, its l2, and ``share``."""
-        ridge = cls(np.sum([share[name] * gram for name, gram in grams.items()], axis=0))
+    def best(cls, parts: dict[str, np.ndarray], share: dict[str, float], target: np.ndarray) -> "Choice":
+        """The l2 of ``PENALTIES`` with the least leave-one-out squared error.
+
+        Args:
+            parts: modality -> (n, d) inputs.
+            share: modality -> factor of its part of x x'.
+            target: (n,) with mean 0.
+        """
+        ridge = cls(np.concatenate([part * np.float32(np.sqrt(share[name])) for name, part in parts.items()], axis=1))
         errors = [float(np.mean((target - ridge.left_out(target, l2)) ** 2)) for l2 in PENALTIES]
-        return min(errors), ridge, float(PENALTIES[np.argmin(errors)]), share
+        return Choice(min(errors), ridge, float(PENALTIES[np.argmin(errors)]), share)
 
     def left_out(self, target: np.ndarray, l2: float) -> np.ndarray:
         """(n,) -> (n,): each target predicted from the other items, with an intercept of theirs."""
@@ -49,3 +61,13 @@ class Ridge:
         """x (n, F) and target (n,) or (n, t) -> weights (F,) or (F, t), float32."""
         dual = (self.vectors / (self.values + l2)) @ (self.vectors.T @ target)
         return (x.T @ dual.astype(np.float32)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A ridge regression with its best l2, the leave-one-out error it has there, and the shares it was made with."""
+
+    error: float
+    ridge: Ridge
+    l2: float
+    share: dict[str, float]

@@ -231,6 +231,7 @@ class Task:
         split: on whose training rows.
         number: of the run; draws the shuffled features, the exchanged users and the items that choose a modality.
         known, new: which items are measured.
+        duplicates: groups of items that are the same.
     """
 
     name: str
@@ -239,6 +240,7 @@ class Task:
     number: int
     known: bool
     new: bool
+    duplicates: Sequence[Sequence[int]] = ()
 
 
 def run(task: Task) -> dict[tuple[str, str], dict[str, Evaluation]]:
@@ -262,12 +264,11 @@ def run(task: Task) -> dict[tuple[str, str], dict[str, Evaluation]]:
         found[task.name, "cold-item"] = both(model, task.split, "cold-item")
         if task.name in PERSONAL:
             for target in ("like", "list"):
-                controls = without_the_user(model.aim(target), task.split.train.users, task.number)
-                for control, other in controls.items():
-                    row = found.setdefault((f"{task.name}, {control}", "cold-item"), {})
-                    row[target] = evaluate(other, task.split, "cold-item")
+                controls = without_the_user(model.aim(target), task.split, "cold-item", task.number)
+                for control, reached in controls.items():
+                    found.setdefault((f"{task.name}, {control}", "cold-item"), {})[target] = reached
         if alone:
-            inner = within_training(task.split, task.number)
+            inner = within_training(task.split, task.number, task.duplicates)
             found[task.name, CHOSEN_ON["cold-item"]] = {
                 "list": evaluate(fit(parts[0][0], inner, task.number), inner, "cold-item")
             }
@@ -293,7 +294,13 @@ def fit(row: Row, split: Split, seed: int) -> Any:
     return fit_model("fusion", split.train, row[0], seed=seed, **row[1])
 
 
-def tasks(rows: Mapping[str, Row], known: Sequence[Split], new: Sequence[Split], seeds: int) -> list[list[Task]]:
+def tasks(
+    rows: Mapping[str, Row],
+    known: Sequence[Split],
+    new: Sequence[Split],
+    seeds: int,
+    duplicates: Sequence[Sequence[int]] = (),
+) -> list[list[Task]]:
     """What is to be measured: models of one part first, since the others take theirs from the cache.
 
     Args:
@@ -301,10 +308,11 @@ def tasks(rows: Mapping[str, Row], known: Sequence[Split], new: Sequence[Split],
         known: the one split of known items, or none: then those of ``new`` serve both.
         new: folds over items.
         seeds: training seeds on ``known``.
+        duplicates: groups of items that are the same.
     """
     runs = [(split, seed, True, False) for split in known for seed in range(seeds)]
     runs += [(split, fold, not known, True) for fold, split in enumerate(new)]
-    single = [Task(name, ((rows[name], run[1]),), *run) for name in rows for run in runs]
+    single = [Task(name, ((rows[name], run[1]),), *run, duplicates) for name in rows for run in runs]
     means = []
     for name, parts in AVERAGED.items():
         if set(parts) <= set(rows) and len(parts) > 1:
@@ -516,9 +524,10 @@ def study(name: str, catalogue: Any, rows: Mapping[str, Row], folds: int, seeds:
         seeds: training seeds for known items, where these have a split of their own.
         jobs: processes.
     """
-    new = list(item_folds(catalogue.interactions, folds, seed=0, duplicates=find_duplicates(catalogue)))
+    duplicates = find_duplicates(catalogue)
+    new = list(item_folds(catalogue.interactions, folds, seed=0, duplicates=duplicates))
     known = [] if name in ONE_SPLIT else [by_time(catalogue.interactions)]
-    results = summarise(run_all(tasks(rows, known, new, seeds), jobs))
+    results = summarise(run_all(tasks(rows, known, new, seeds, duplicates), jobs))
     results |= {"folds": folds, "known items": "folds" if name in ONE_SPLIT else "seeds"}
     for row in results["rows"].values():
         for case in row:

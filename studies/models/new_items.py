@@ -64,7 +64,7 @@ def versions_of(features: Features, seed: int) -> Iterator[tuple[str, Features]]
 
 def fold(data: BenchmarkData, split: Split, case: str, number: int, tries: int, truth: Path) -> dict[str, Any]:
     """Row -> what it reached on one fold, with the settings chosen for it; the oracle where the truth is known."""
-    inner, found = within_training(split, seed=number), {}
+    inner, found = within_training(split, number, data.duplicates), {}
 
     def fit(name: str, features: Features, settings: dict[str, Any]) -> Recommender:
         return make(name, number, settings).fit(split.train, features)
@@ -79,8 +79,8 @@ def fold(data: BenchmarkData, split: Split, case: str, number: int, tries: int, 
         model = fit(name, data.features, kept.settings)
         found[row] = {**as_run(evaluate(model, split, case)), "settings": kept.settings}
         if case == "cold-item":
-            for control, other in without_the_user(model, split.train.users, number).items():
-                found[f"{row}, {control}"] = as_run(evaluate(other, split, case))
+            for control, reached in without_the_user(model, split, case, number).items():
+                found[f"{row}, {control}"] = as_run(reached)
         if case == "cold-item" and row in BY_MODALITY:
             for label, features in versions_of(data.features, number):
                 model = fit(name, features, kept.settings)

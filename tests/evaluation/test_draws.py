@@ -6,7 +6,7 @@ import pytest
 
 from mmrec.data.split import by_time, item_folds
 from mmrec.errors import InputError
-from mmrec.evaluation.controls import MeanScore, UsersExchanged
+from mmrec.evaluation.controls import EXCHANGES, MeanScore, UsersExchanged, without_the_user
 from mmrec.evaluation.draws import compare_draws, crossed_interval
 from mmrec.evaluation.protocol import evaluate
 from mmrec.models import make_model
@@ -67,8 +67,27 @@ def test_the_interval_covers_the_truth_when_items_matter():
         own = table.mean(axis=0)
         half = 1.96 * own.std() / np.sqrt(60)
         too_narrow += abs(own.mean()) > half
-    assert covered / worlds == pytest.approx(0.93, abs=0.05)  # percentiles over 12 draws are slightly narrow
+    assert covered / worlds == pytest.approx(0.95, abs=0.04)
     assert too_narrow / worlds > 0.3
+
+
+@pytest.mark.parametrize("new_users", [False, True], ids=["folds of items", "folds of users"])
+def test_few_folds_are_covered_as_promised(new_users):
+    """Ten folds: 95% of the intervals hold the truth, whether the folds differ or only their users do."""
+    rng, worlds = np.random.default_rng(0), 400
+    covered, width = 0, 0.0
+    for _ in range(worlds):
+        if new_users:
+            table = np.full((10, 100), np.nan)
+            table[np.arange(100) % 10, np.arange(100)] = rng.normal(size=100)
+        else:
+            table = rng.normal(size=(10, 1)) + 0.3 * rng.normal(size=(1, 100)) + rng.normal(size=(10, 100))
+        _, low, high = crossed_interval(table, rng, draws=400)
+        covered += low <= 0 <= high
+        width += (high - low) / worlds
+    assert covered / worlds == pytest.approx(0.95, abs=0.03)
+    if new_users:
+        assert width == pytest.approx(2 * 2.26 / np.sqrt(100), rel=0.1)  # Student's interval of ten means
 
 
 def test_users_missing_in_a_draw_are_left_out_of_its_mean():
@@ -94,3 +113,18 @@ def test_the_mean_score_is_one_list_for_everyone(interactions):
     assert one.scores(users[:3]) == pytest.approx(np.repeat(model.scores(users).mean(axis=0)[None], 3, axis=0))
     popular = make_model("popularity").fit(by_time(interactions).train)
     assert np.allclose(MeanScore(popular, interactions.users).scores(users), popular.scores(users))
+
+
+def test_exchanges_are_averaged(interactions):
+    split = by_time(interactions)
+    model = make_model("ease").fit(split.train)
+    found = without_the_user(model, split, "warm", seed=3)
+    assert set(found) == {"users exchanged", "mean score"}
+    alone = [
+        evaluate(UsersExchanged(model, interactions.users, rng), split, "warm")
+        for rng in np.random.default_rng(3).spawn(EXCHANGES)
+    ]
+    values = np.array([one.per_user["ndcg@20"] for one in alone])
+    assert values.mean(axis=1).std() > 0
+    assert found["users exchanged"].per_user["ndcg@20"] == pytest.approx(values.mean(axis=0))
+    assert found["users exchanged"].summary["ndcg@20"] == pytest.approx(values.mean())

@@ -312,7 +312,7 @@ def test_scores_of_new_ones_do_not_change_with_their_rows(bundle_of_folds, case)
 
 
 def test_a_fold_that_is_searched_on_its_own_test_is_caught(bundle_of_folds, monkeypatch):
-    monkeypatch.setattr(module, "within_training", lambda split, seed: split)
+    monkeypatch.setattr(module, "within_training", lambda split, seed, duplicates=(): split)
     other = new_ones_otherwise(bundle_of_folds, "cold-item", 0)
     assert for_new_ones(other, "cold-item", 0) != for_new_ones(bundle_of_folds, "cold-item", 0)
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from mmrec.models import load_model, make_model
-from mmrec.models.content_popularity import PENALTIES
-from mmrec.models.preprocessing import Preprocessor
+from mmrec.models.ridge import PENALTIES
 
 
 def by_hand(x, y, l2):
@@ -20,19 +19,38 @@ def by_hand(x, y, l2):
 
 def test_is_the_ridge_with_the_least_leave_one_out_error(interactions, features):
     train = interactions.take(interactions.item < 35)  # five items without a row
-    tables = Preprocessor.fit(features, train).tables(features)
-    x = np.concatenate([tables[name] for name in ("text", "image", "audio")], axis=1)
+    model = make_model("content-popularity").fit(train, features)
+    x = model.vectors(features).astype(float)
     likes = train.likes()
     y = np.log1p([int((likes.item == item).sum()) for item in range(35)])
 
     def left_out(l2):
-        rows = [np.arange(35) != item for item in range(35)]
-        found = [by_hand(x[:35][keep], y[keep], l2) for keep in rows]
+        found = [by_hand(np.delete(x[:35], item, 0), np.delete(y, item), l2) for item in range(35)]
         return sum((y[item] - x[item] @ w[:-1] - w[-1]) ** 2 for item, w in enumerate(found))
 
     w = by_hand(x[:35], y, min(PENALTIES, key=left_out))
-    found = make_model("content-popularity").fit(train, features).scores(np.arange(3))
+    found = model.scores(np.arange(3))
     assert found == pytest.approx(np.tile(x @ w[:-1] + w[-1], (3, 1)), abs=1e-4)
+
+
+def test_new_items_are_ranked_as_by_popularity_and_taste_without_taste(interactions, features):
+    """The baseline has the weights of the modalities that the model has, so that its gain is taste alone."""
+    train = interactions.take(interactions.item < 35)
+    one = make_model("content-popularity").fit(train, features).scores(np.arange(2))
+    other = make_model("popularity-and-taste", alpha=0.0).fit(train, features).scores(np.arange(2))
+    assert one[:, 35:] == pytest.approx(other[:, 35:], abs=1e-5)
+
+
+def test_a_modality_that_says_nothing_weighs_less(interactions, features):
+    quality = features.blocks["audio"][:, 0]
+    keep = quality[interactions.item] + np.random.default_rng(0).normal(size=len(interactions)) > 0
+    train = replace(interactions.take(keep), rating=np.full(keep.sum(), 5, np.float32))
+    model = make_model("content-popularity").fit(train, features)
+    parts = np.split(
+        model.vectors(features), np.cumsum([len(one) for one in model.vectors.centre.values()])[:-1], axis=1
+    )
+    length = {name: (part**2).sum(axis=1).mean() for name, part in zip(model.vectors.centre, parts, strict=True)}
+    assert length["audio"] > 2 * min(length.values())
 
 
 def test_content_that_decides_the_likes_ranks_new_items(interactions, features):

@@ -32,7 +32,7 @@ def test_without_taste_new_items_are_ranked_by_a_ridge_on_their_content(interact
     scores = model.scores(np.arange(train.users))
     assert (scores == scores[0]).all()
     assert scores[0, :35] == pytest.approx(np.log1p(np.bincount(train.likes().item, minlength=40)[:35]), abs=1e-5)
-    x = model._vectors(text).astype(float)
+    x = model.vectors(text).astype(float)
     y = np.log1p(np.bincount(train.likes().item, minlength=40)[:35])
     found = [
         y.mean() + x[35:] @ np.linalg.solve(x[:35].T @ x[:35] + l2 * np.eye(x.shape[1]), x[:35].T @ (y - y.mean()))
@@ -50,17 +50,20 @@ def test_taste_has_mean_zero(interactions, features):
     assert scores[liking].std(axis=0).max() > 0.01
 
 
-def test_left_out_items_are_predicted_from_the_others():
+@pytest.mark.parametrize("columns", [6, 30], ids=["fewer columns than items", "more"])
+def test_left_out_items_are_predicted_from_the_others(columns):
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(20, 6)), rng.normal(size=20)
+    x, y = rng.normal(size=(20, columns)), rng.normal(size=20)
     x -= x.mean(axis=0)
-    ridge = Ridge(x @ x.T)
+    ridge = Ridge(x)
     w = np.array([_ridge_without(x, y, item, 2.0) for item in range(20)])
     assert ridge.left_out(y - y.mean(), 2.0) + y.mean() == pytest.approx(w, abs=1e-8)
     others = np.delete(np.arange(20), 3)
     kernel = x @ x.T
     plain = kernel[3, others] @ np.linalg.solve(kernel[np.ix_(others, others)] + 2 * np.eye(19), y[others])
     assert ridge.left_out_hat(2.0)[3] @ y == pytest.approx(plain)
+    solved = np.linalg.solve(x.T @ x + 2 * np.eye(columns), x.T @ y)
+    assert ridge.weights(x, y, 2.0) == pytest.approx(solved, abs=1e-6)
 
 
 def _ridge_without(x, y, item, l2):
