@@ -17,8 +17,8 @@ import click
 def command(name: str | None, target: Path | None, source: Path | None, list_all: bool) -> None:
     """Get the real data set NAME and write it as a catalogue.
 
-    The terms of use are shown first. Every file is checked against its recorded SHA-256, and a download that was
-    interrupted goes on where it stopped.
+    The terms of use are shown first. Every file is checked against its recorded SHA-256. After an
+    interruption, the same command downloads only the files that are missing.
 
     NAME can be "encoders" too: the pre-trained encoders, each as a package in its own folder below DIR. What is
     there already and right is kept. Set MMREC_ENCODERS=DIR to use them.

@@ -60,7 +60,7 @@ def manifest(name: str) -> dict[str, str]:
 
 
 def fetch(name: str, *, progress: bool = False) -> Path:
-    """Download a corpus into the cache; a run that was cut off goes on where it stopped.
+    """Download a corpus into the cache; a run after an interrupted one downloads only the files that are missing.
 
     The reviews are looked for at two versions of their repository. Whichever answers, the checksum decides
     whether it is the file that the results of this project were made with.

@@ -1,20 +1,21 @@
 """Files from the net, whole and as recorded, and archives that cannot write outside their folder.
 
-A download that was cut off goes on where it stopped (HTTP Range); a file takes its name only after its
-SHA-256 agrees with the one recorded in the project.
+Pooch downloads: a file takes its name only after its SHA-256 agrees with the one recorded in the project, and a file
+that is there and right is not downloaded again.
 """
 
 import os
 import shutil
 import stat
-import threading
-import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+import pooch
 import requests
 from tqdm import tqdm
 
@@ -24,20 +25,18 @@ from mmrec.files import sha256_file
 _BLOCK = 1 << 16
 _LARGEST = 1 << 30
 _TIMEOUT_SECONDS = (10.0, 60.0)  # to connect, and between two blocks
-_PASSING = {408, 425, 429, 500, 502, 503, 504}  # answers that another try may fix
+_TRANSIENT = {408, 425, 429, 500, 502, 503, 504}  # answers after which another attempt may succeed
 
-
-class _PassingError(Exception):
-    """A failure that another try may fix."""
+pooch.get_logger().setLevel("WARNING")  # not a line for each file
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file to have.
+    """A file to download.
 
     Attributes:
         path: where it goes, relative to the data set's folder.
-        urls: where it lies, in the order to try.
+        urls: its addresses, in the order to try.
         sha256: what its bytes must hash to, in hexadecimal. None only for an archive whose members are checked
             after unpacking.
     """
@@ -47,144 +46,94 @@ class RemoteFile:
     sha256: str | None
 
 
-def download(
-    file: RemoteFile,
-    folder: Path | str,
-    *,
-    attempts: int = 5,
-    wait_seconds: float = 0.5,
-    largest: int = _LARGEST,
-    session: requests.Session | None = None,
-) -> Path:
-    """Have one file under ``folder``, checked; a file that is there and right is not asked for again.
+def download(file: RemoteFile, folder: Path | str, *, attempts: int = 3, largest: int = _LARGEST) -> Path:
+    """Download one file into ``folder``, and check it.
 
     Args:
-        file: what to have.
+        file: what to download.
         folder: made if absent.
         attempts: tries for each address.
-        wait_seconds: pause after the first failure; it doubles each time.
         largest: bytes beyond which an answer is refused.
-        session: connections to reuse.
 
     Returns:
         The path of the file.
 
     Raises:
         DownloadError: no address could be reached, or none had the file.
-        IntegrityError: every address gave other bytes than recorded.
+        IntegrityError: the last address gave other bytes than recorded.
     """
-    target = Path(folder) / file.path
-    if target.is_file() and file.sha256 in (None, sha256_file(target)):
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
     problem: MmrecError = DownloadError(f"{file.path}: no address is known")
     for url in file.urls:
+        entry: dict[str, Any] = {"registry": {file.path: file.sha256}, "urls": {file.path: url}}
+        source = pooch.create(folder, base_url="", retry_if_failed=attempts - 1, **entry)
         try:
-            _from_one_address(url, target, file, attempts, wait_seconds, largest, session or requests.Session())
-            return target
+            return Path(source.fetch(file.path, downloader=partial(_receive, largest=largest)))
+        except requests.RequestException as error:
+            problem = DownloadError(_unreachable(url, error))
+        except ValueError:  # pooch found another checksum
+            problem = IntegrityError(
+                f"{file.path}: SHA-256 is not the recorded {str(file.sha256)[:12]}...: {url} is damaged or was replaced"
+            )
         except MmrecError as error:
             problem = error
     raise problem
 
 
 def download_all(
-    files: Sequence[RemoteFile], folder: Path | str, *, jobs: int = 8, progress: bool = False, **options: object
+    files: Sequence[RemoteFile], folder: Path | str, *, jobs: int = 8, progress: bool = False, **options: int
 ) -> None:
-    """Have all files, several at a time; ``options`` go to ``download``.
+    """Download all files, several at a time; ``options`` go to ``download``.
 
     Raises:
         DownloadError, IntegrityError: the first failure; files that were finished before it stay.
     """
-    local = threading.local()
-
-    def fetch(file: RemoteFile) -> Path:
-        if not hasattr(local, "session"):  # a session is not safe to share between threads
-            local.session = requests.Session()
-        return download(file, folder, session=local.session, **options)  # type: ignore[arg-type]
-
     bar = tqdm(total=len(files), desc="download", unit="file", disable=None if progress else True)
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="mmrec-download")
     try:
         with bar:
-            for future in as_completed([pool.submit(fetch, file) for file in files]):
+            for future in as_completed([pool.submit(download, file, folder, **options) for file in files]):
                 future.result()
                 bar.update()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _from_one_address(
-    url: str,
-    target: Path,
-    file: RemoteFile,
-    attempts: int,
-    wait_seconds: float,
-    largest: int,
-    session: requests.Session,
-) -> None:
-    part = target.with_name(f"{target.name}.part")
-    for attempt in range(attempts):
-        resumed = part.exists() and part.stat().st_size > 0
-        try:
-            _receive(url, part, largest, session)
-        except (_PassingError, requests.RequestException) as error:
-            if attempt + 1 == attempts:
-                raise DownloadError(_unreachable(url, error)) from error
-            time.sleep(wait_seconds * 2**attempt)
-            continue
-        found = sha256_file(part)
-        if file.sha256 in (None, found):
-            os.replace(part, target)
-            return
-        part.unlink()
-        if not resumed:  # after a resumed one the parts may be of two versions: begin anew before judging
-            raise _differs(file.path, found, str(file.sha256), url)
-    raise DownloadError(f"{file.path}: {url} gave {attempts} answers and none was whole: run the same command again")
+class _SizeLimit:
+    """What pooch takes for a progress bar: it counts the bytes, and refuses more than ``largest``."""
+
+    def __init__(self, url: str, largest: int) -> None:
+        self.url, self.largest, self.received, self.total = url, largest, 0, 0
+
+    def update(self, size: int) -> None:
+        self.received += size
+        if max(self.received - _BLOCK, self.total) > self.largest:  # pooch counts the last block as a full one
+            raise DownloadError(f"{self.url}: more than the {self.largest} bytes allowed")
+
+    def reset(self) -> None:
+        self.received = 0
+
+    def close(self) -> None:
+        pass
 
 
-def _receive(url: str, part: Path, largest: int, session: requests.Session) -> None:
-    """Append to ``part`` what is missing of the file."""
-    offset = part.stat().st_size if part.exists() else 0
-    headers = {"Accept-Encoding": "identity"}  # a compressed answer has other offsets
-    if offset:
-        headers["Range"] = f"bytes={offset}-"
-    with session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_SECONDS) as answer:
-        if answer.status_code == 416:  # nothing beyond the offset: whole already, or not this file at all
-            return
-        if answer.status_code in _PASSING:
-            raise _PassingError(f"the server answered {answer.status_code}")
-        if answer.status_code not in (200, 206):
-            raise DownloadError(f"{url}: the server answered {answer.status_code}")
-        goes_on = answer.headers.get("Content-Range", "").startswith(f"bytes {offset}-")
-        if answer.status_code == 206 and not goes_on:
-            part.unlink(missing_ok=True)
-            raise _PassingError("the server sent another range than asked for")
-        size = offset if answer.status_code == 206 else 0
-        with open(part, "ab" if answer.status_code == 206 else "wb") as stream:
-            for block in answer.iter_content(_BLOCK):
-                size += len(block)
-                if size > largest:
-                    raise DownloadError(f"{url}: more than the {largest} bytes allowed")
-                stream.write(block)
-        expected = answer.headers.get("Content-Length")
-        received = size - (offset if answer.status_code == 206 else 0)
-        if expected is not None and received < int(expected):
-            raise _PassingError(f"the connection ended after {received} of {expected} bytes")
+def _receive(url: str, output: Any, caller: Any, *, largest: int) -> None:
+    """What pooch downloads with: an answer that another attempt cannot change ends the attempts."""
+    http = pooch.HTTPDownloader(_SizeLimit(url, largest), chunk_size=_BLOCK, timeout=_TIMEOUT_SECONDS)
+    try:
+        http(url, output, caller)
+    except requests.HTTPError as error:
+        if error.response.status_code not in _TRANSIENT:
+            raise DownloadError(_unreachable(url, error)) from error
+        raise
 
 
-def _unreachable(url: str, error: Exception) -> str:
+def _unreachable(url: str, error: requests.RequestException) -> str:
     reason = "timed out" if isinstance(error, requests.Timeout) else "no connection"
     if isinstance(error, requests.exceptions.SSLError):
         reason = "its certificate was refused"
-    if isinstance(error, _PassingError):
-        reason = str(error)
-    return f"cannot download {url} ({reason}): check the network and run the same command again, it goes on from here"
-
-
-def _differs(name: str, found: str, expected: str, origin: str) -> IntegrityError:
-    return IntegrityError(
-        f"{name}: SHA-256 is {found[:12]}..., expected {expected[:12]}...: {origin} is damaged or was replaced"
-    )
+    if isinstance(error, requests.HTTPError):
+        reason = f"the server answered {error.response.status_code}"
+    return f"cannot download {url} ({reason}): check the network and run the same command again; whole files are kept"
 
 
 def verify(folder: Path | str, manifest: Mapping[str, str]) -> None:
@@ -203,7 +152,9 @@ def verify(folder: Path | str, manifest: Mapping[str, str]) -> None:
             raise IntegrityError(f"{name}: not in {folder}; fetch the data set again, or give the folder that holds it")
         found = sha256_file(path)
         if found != expected:
-            raise _differs(name, found, expected, str(path))
+            raise IntegrityError(
+                f"{name}: SHA-256 is {found[:12]}..., expected {expected[:12]}...: {path} is damaged or was replaced"
+            )
 
 
 def unpack(

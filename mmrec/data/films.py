@@ -56,7 +56,7 @@ def manifest() -> dict[str, str]:
 
 
 def fetch(*, progress: bool = False) -> Path:
-    """Download the source files into the cache; a run that was cut off goes on where it stopped.
+    """Download the source files into the cache; after an interrupted run only those that are missing.
 
     Returns:
         The folder that ``convert`` reads.

@@ -6,19 +6,17 @@ References:
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from mmrec.errors import InputError
 from mmrec.evaluation import metrics
 
 
 def bootstrap_interval(
-    values: np.ndarray,
-    rng: np.random.Generator,
-    level: float = 0.95,
-    draws: int = 2000,
-    statistic: Callable[[np.ndarray], np.ndarray] | None = None,
+    values: np.ndarray, rng: np.random.Generator, level: float = 0.95, draws: int = 2000
 ) -> tuple[float, float, float]:
     """Mean with its percentile bootstrap interval.
 
@@ -27,21 +25,45 @@ def bootstrap_interval(
         rng: source of the draws.
         level: coverage of the interval.
         draws: bootstrap samples.
-        statistic: function of (draws, n) resampled values giving (draws,); the mean by default.
 
     Returns:
-        mean (or statistic), lower and upper end; NaN for no values.
+        mean, lower and upper end; NaN for no values.
     """
-    values = np.asarray(values, float)
-    if not len(values):
+    return _bootstrap((np.asarray(values, float),), np.mean, rng, level, draws)
+
+
+def ratio_interval(
+    above: np.ndarray, below: np.ndarray, rng: np.random.Generator, level: float = 0.95, draws: int = 2000
+) -> tuple[float, float, float]:
+    """sum(above) / sum(below) with its percentile bootstrap interval.
+
+    Args:
+        above, below: (n,) values of the same users in the same order; a drawn user brings both along.
+        rng, level, draws: see ``bootstrap_interval``.
+
+    Returns:
+        ratio, lower and upper end; NaN for no values.
+    """
+    return _bootstrap((np.asarray(above, float), np.asarray(below, float)), _ratio_of_sums, rng, level, draws)
+
+
+def _ratio_of_sums(above: np.ndarray, below: np.ndarray, axis: int = -1) -> np.ndarray:
+    return above.sum(axis=axis) / below.sum(axis=axis)
+
+
+def _bootstrap(
+    columns: tuple[np.ndarray, ...], of: Callable[..., Any], rng: np.random.Generator, level: float, draws: int
+) -> tuple[float, float, float]:
+    """``of`` of the columns, each (n,), with its percentile interval when rows are drawn with replacement."""
+    if not len(columns[0]):
         return (float("nan"),) * 3
-    of = statistic or (lambda sample: sample.mean(axis=-1))
-    means = np.concatenate(
-        [of(values[rng.integers(0, len(values), (min(200, draws - at), len(values)))]) for at in range(0, draws, 200)]
+    value = float(of(*columns))
+    if len(columns[0]) == 1:  # SciPy refuses a single row; all draws of it are alike
+        return (value,) * 3
+    found = stats.bootstrap(
+        columns, of, n_resamples=draws, batch=200, paired=True, confidence_level=level, method="percentile", rng=rng
     )
-    tail = (1 - level) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return float(of(values[None])[0]), float(low), float(high)
+    return value, float(found.confidence_interval.low), float(found.confidence_interval.high)
 
 
 def auc_interval(
@@ -127,12 +149,15 @@ def paired_test(
     """
     difference = np.asarray(first, float) - np.asarray(second, float)
     check_differences(difference)
-    seen = abs(difference.mean())
-    far = 0
-    for at in range(0, draws, 500):
-        signs = rng.integers(0, 2, (min(500, draws - at), len(difference)), dtype=np.int8) * 2 - 1
-        far += int((np.abs((signs * difference).mean(axis=1)) >= seen - 1e-12).sum())
-    return float(difference.mean()), (1 + far) / (1 + draws)
+
+    def flipped(size: tuple[int, int]) -> np.ndarray:
+        return difference * (rng.integers(0, 2, size, dtype=np.int8) * 2 - 1)
+
+    # scipy.stats.permutation_test draws its flips ten times as slowly (6,000 users: 2.4 s, this: .28 s)
+    found = stats.monte_carlo_test(
+        difference, flipped, _distance, n_resamples=draws, batch=500, alternative="greater", vectorized=True
+    )
+    return float(difference.mean()), float(found.pvalue)
 
 
 def sign_flip_test(differences: np.ndarray, rng: np.random.Generator, draws: int = 10_000) -> tuple[float, float, bool]:
@@ -153,12 +178,25 @@ def sign_flip_test(differences: np.ndarray, rng: np.random.Generator, draws: int
     differences = np.asarray(differences, float)
     check_differences(differences)
     mean, count = float(differences.mean()), len(differences)
-    if count <= 13:
-        signs = 1 - 2 * ((np.arange(2**count)[:, None] >> np.arange(count)) & 1)  # (2^n, n) all arrangements
-        far = int((np.abs((signs * differences).mean(axis=1)) >= abs(mean) - 1e-12).sum())
-        return mean, far / 2**count, far <= 2
-    _, p = paired_test(differences, np.zeros(count), rng, draws)
-    return mean, p, at_floor(p, draws)
+    if count > 13:
+        _, p = paired_test(differences, np.zeros(count), rng, draws)
+        return mean, p, at_floor(p, draws)
+    if count == 1:  # SciPy refuses a single one; either sign is as far
+        return mean, 1.0, True
+    found = stats.permutation_test(
+        (differences,),
+        _distance,
+        permutation_type="samples",
+        n_resamples=np.inf,
+        alternative="greater",
+        vectorized=True,
+    )
+    return mean, float(found.pvalue), found.pvalue * 2**count <= 2
+
+
+def _distance(differences: np.ndarray, axis: int = -1) -> np.ndarray:
+    """How far the mean is from 0; rounded, so that sums in another order are equally far."""
+    return np.abs(differences.mean(axis=axis)).round(12)
 
 
 def check_differences(differences: np.ndarray) -> None:
@@ -245,6 +283,8 @@ def _drawn_groups(
     widest: int = 0,
 ) -> tuple[float, float]:
     """Percentile interval of ``of``, (D, N) weights of rows -> (D,), when whole groups are drawn with replacement.
+
+    scipy.stats.bootstrap draws rows, not groups of them, and would count every drawn group anew.
 
     ``widest`` is the largest number of rows that ``of`` makes of its weights: it bounds how many are drawn at once.
     """

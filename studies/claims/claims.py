@@ -33,6 +33,7 @@ from sklearn.preprocessing import normalize
 from mmrec.data.catalogue import MODALITIES, Interactions
 from mmrec.data.split import Split
 from mmrec.evaluation.protocol import evaluate
+from mmrec.evaluation.statistics import ratio_interval
 from mmrec.features.table import Features
 from mmrec.models.base import Recommender
 from mmrec.models.ease import zero_diagonal_weights
@@ -391,14 +392,7 @@ def share_kept(
         rng: source of the draws; a drawn user brings all three values along.
         draws: bootstrap samples.
     """
-    gains = np.stack([np.subtract(reduced, base), np.subtract(full, base)], axis=1)  # (n, 2)
-    n, found = len(gains), []
-    for at in range(0, draws, 1000):
-        times = rng.multinomial(n, np.full(n, 1 / n), size=min(1000, draws - at))  # (D, n)
-        found.append(times @ gains)  # (D, 2)
-    drawn = np.concatenate(found)
-    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(gains[:, 0].mean() / gains[:, 1].mean()), float(low), float(high)
+    return ratio_interval(np.subtract(reduced, base), np.subtract(full, base), rng, LEVEL, draws)
 
 
 def mixed_modalities(features: Features, rng: np.random.Generator) -> Features:

@@ -1,5 +1,7 @@
 """Intervals cover at their level; tests and corrections by hand."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -13,10 +15,10 @@ from mmrec.evaluation.statistics import (
     format_p,
     holm,
     paired_test,
+    ratio_interval,
     sign_flip_test,
 )
 from studies.feedback.study import compare_over_draws
-from studies.lists.item_audience import flip_test
 
 
 def test_intervals_cover_the_mean():
@@ -48,6 +50,35 @@ def test_paired_test_finds_a_difference():
     gap, p = paired_test(base + 0.5 + 0.1 * rng.normal(size=50), base, rng)
     assert gap == pytest.approx(0.5, abs=0.1)
     assert p < 0.001
+
+
+def test_sign_flips_by_hand():
+    flips = [sign_flip_test(np.array(values), np.random.default_rng(0)) for values in ([1.0, 2, 3], [3.0, -1], [0.5])]
+    assert flips == [(2.0, 2 / 8, True), (1.0, 1.0, False), (0.5, 1.0, True)]
+
+
+@pytest.mark.parametrize("size", [8, 40])
+def test_tests_by_flips_written_out(size):
+    """Ties among tenths, whose sums differ by rounding, are as far as what was seen."""
+    values = np.random.default_rng(size).integers(-2, 5, size) / 10
+    signs = np.random.default_rng(1).integers(0, 2, (500, size), dtype=np.int8) * 2 - 1
+    far = int((np.abs((signs * values).mean(axis=1)) >= abs(values.mean()) - 1e-9).sum())
+    assert paired_test(values, np.zeros(size), np.random.default_rng(1), draws=500)[1] == (1 + far) / 501
+    every = np.array(list(product((-1, 1), repeat=8)))
+    few = values[:8]
+    far = int((np.abs((every * few).mean(axis=1)) >= abs(few.mean()) - 1e-9).sum())
+    assert sign_flip_test(few, np.random.default_rng(0))[1:] == (far / 2**8, far <= 2)
+
+
+def test_interval_of_a_ratio_draws_both_together():
+    rng = np.random.default_rng(3)
+    below = rng.random(60) + 0.5
+    above = 0.4 * below + rng.normal(0, 0.05, 60)
+    place = np.random.default_rng(5).integers(0, 60, (200, 60))
+    drawn = above[place].sum(axis=1) / below[place].sum(axis=1)
+    found = ratio_interval(above, below, np.random.default_rng(5), level=0.9, draws=200)
+    assert found == pytest.approx((above.sum() / below.sum(), *np.quantile(drawn, [0.05, 0.95])), abs=1e-12)
+    assert ratio_interval(np.ones(1), np.full(1, 4), rng) == (0.25, 0.25, 0.25)
 
 
 def test_p_at_the_floor_of_the_permutations_is_a_bound():
@@ -104,9 +135,8 @@ def test_auc_difference_is_paired():
     [
         lambda values: paired_test(values, np.zeros(len(values)), np.random.default_rng(0), draws=10),
         lambda values: sign_flip_test(values, np.random.default_rng(0), draws=10),
-        flip_test,
     ],
-    ids=["paired", "sign flips", "audience"],
+    ids=["paired", "sign flips"],
 )
 def test_differences_that_are_no_numbers_have_no_p(test, values):
     """No arrangement of signs compares with NaN: counted as none, p would be the least there is."""

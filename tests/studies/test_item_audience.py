@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 from mmrec.data.split import by_time
 from mmrec.datasets import open_dataset
 from mmrec.errors import InputError
-from studies.lists.item_audience import BASELINES, MODEL, AudienceDraw, audience_draw, flip_test, summarise
+from studies.lists.item_audience import BASELINES, MODEL, AudienceDraw, audience_draw, summarise
 
 
 class Scores:
@@ -78,13 +78,6 @@ def test_intervals_take_items_into_account():
     assert mean == pytest.approx(1 / 8)
     assert low == pytest.approx(0)
     assert high > 0.2
-
-
-def test_flip_test_by_hand():
-    assert flip_test(np.array([1.0, 2.0, 3.0])) == 2 / 8
-    assert flip_test(np.array([3.0, -1.0])) == 1.0
-    with pytest.raises(InputError, match="up to 16"):
-        flip_test(np.ones(17))
 
 
 def test_a_split_without_new_items_is_refused():
