@@ -2,7 +2,6 @@
 
 import logging
 import math
-import re
 import unicodedata
 import warnings
 from collections import Counter
@@ -11,23 +10,19 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import regex
 from scipy.sparse import csr_matrix
 
 from mmrec.errors import InputError
 
-_HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
-_LETTER = rf"[^\W_{_HAN}]"
-# To ``re`` a mark is no letter, yet a Hindi or a vocalised Arabic word goes on after one. Without what only picks a
-# picture (enclosing marks, variation selectors): a 2 drawn as a key is a 2.
-_MARKS = "".join(
-    mark
-    for mark in map(chr, range(0x300, 0x1E95C))
-    if unicodedata.category(mark) in ("Mn", "Mc") and not "\ufe00" <= mark <= "\ufe0f"
-)
-_JOINERS = "\u200c\u200d"  # invisible, inside words of Sinhala and Persian
-_GLANCE = "(?=[\u0300-\U0001e95c])"  # may a mark follow at all? three times as fast as looking through all of them
-_LETTERS = rf"{_LETTER}+(?:{_GLANCE}(?:[{_MARKS}]{_LETTER}*|[{_JOINERS}]{_LETTER}+))*"
-_WORD = re.compile(rf"(?P<han>[{_HAN}]+)|{_LETTERS}(?:'{_LETTERS})*")
+_HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+_LETTER = rf"[[\p{{L}}\p{{N}}]--[{_HAN}]]"
+# A Hindi or a vocalised Arabic word goes on after a mark. Without what only picks a picture (enclosing marks, variation
+# selectors): a 2 drawn as a key is a 2.
+_MARK = r"[[\p{Mn}\p{Mc}]--[\ufe00-\ufe0f\U000e0100-\U000e01ef]]"
+_JOINERS = r"\u200c\u200d"  # invisible, inside words of Sinhala and Persian
+_LETTERS = rf"{_LETTER}+(?:{_MARK}{_LETTER}*|[{_JOINERS}]{_LETTER}+)*"
+_WORD = regex.compile(rf"(?V1)(?P<han>[{_HAN}]+)|{_LETTERS}(?:'{_LETTERS})*")
 
 
 @lru_cache(maxsize=1)

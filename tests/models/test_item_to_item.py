@@ -5,7 +5,7 @@ import pytest
 
 from mmrec.data.catalogue import LIKE_THRESHOLD
 from mmrec.errors import InputError
-from mmrec.models import make_model
+from mmrec.models import item_to_item, make_model
 from mmrec.models.item_to_item import inverse, later_rows
 
 
@@ -17,6 +17,17 @@ def test_inverse(size):
     found = inverse(matrix.copy())
     assert np.abs(found @ matrix - np.eye(size)).max() < 1e-7
     assert np.array_equal(found, found.T)
+
+
+def test_large_matrices_are_inverted_in_single_precision(monkeypatch):
+    """In double precision LAPACK ends the process there."""
+    monkeypatch.setattr(item_to_item, "_LARGEST_DOUBLE", 30)
+    root = np.random.default_rng(0).normal(size=(31, 60))
+    matrix = root @ root.T + np.eye(31)
+    found = inverse(matrix.copy())
+    assert found.dtype == np.float32
+    assert found == pytest.approx(np.linalg.inv(matrix), rel=1e-3, abs=1e-5)
+    assert inverse(matrix[:30, :30].copy()).dtype == np.float64
 
 
 def test_what_cannot_be_inverted_is_refused():
