@@ -137,7 +137,7 @@ def _from_one_address(
             os.replace(part, target)
             return
         part.unlink()
-        if not resumed:  # after a resumed one the parts may be of two versions: begin anew before judging
+        if not resumed:  # after a resumed one the parts may be of two versions: begin again before judging
             raise _differs(file.path, found, str(file.sha256), url)
     raise DownloadError(f"{file.path}: {url} gave {attempts} answers and none was whole: run the same command again")
 

@@ -84,7 +84,7 @@ def benchmark(
     ``NAME.earlier.json``.
 
     New items and new users are measured apart: ``folds`` splits in which each is new once, drawn before anything is
-    chosen. On each fold settings are chosen anew, with the same number of tries, on items or users that are new within
+    chosen. On each fold settings are chosen again, with the same number of tries, on items or users that are new within
     its training rows (``search.within_training``).
 
     Args:

@@ -1,4 +1,4 @@
-"""Lists for those who were not there in training: new people by a few likes or a text, and new items."""
+"""Lists for those who were not there in training: new users by a few likes or a text, and new items."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from mmrec.models.top_k import best_items
 
 
 def likes_matrix(liked: list[np.ndarray], items: int) -> csr_matrix:
-    """(B, I) of ones: B people and the item indices that each of them likes."""
+    """(B, I) of ones: B users and the item indices that each of them likes."""
     users = np.repeat(np.arange(len(liked)), [len(each) for each in liked])
     cells = csr_matrix((np.ones(len(users), np.float32), (users, np.concatenate(liked))), (len(liked), items))
     cells.data[:] = 1.0  # the same item twice counts once
@@ -23,11 +23,11 @@ def likes_matrix(liked: list[np.ndarray], items: int) -> csr_matrix:
 def rank_for_likes(
     model: Recommender, liked: csr_matrix, k: int, *, allowed: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The k best items for new people, without those that they named; nothing is trained.
+    """The k best items for new users, without those that they named; nothing is trained.
 
     Args:
         model: fitted, with ``fold_in``.
-        liked: (B, I), ones where the person likes the item.
+        liked: (B, I), ones where the user likes the item.
         k: length of the lists.
         allowed: (I,) bool, which items may be listed; all when None.
 
@@ -35,9 +35,9 @@ def rank_for_likes(
         items (B, k) and scores (B, k), as of ``Recommender.recommend``.
 
     Raises:
-        InputError: the model cannot take in new people.
+        InputError: the model cannot take in new users.
     """
-    return best_items(able(model, "fold_in", "take in new people").fold_in(liked), k, liked, allowed)
+    return best_items(able(model, "fold_in", "take in new users").fold_in(liked), k, liked, allowed)
 
 
 def rank_for_description(

@@ -172,7 +172,7 @@ class FusionRecommender(Recommender):
         other._read(features)
         return other
 
-    def hear(self, ratings: Interactions, features: Features) -> Self:
+    def update_profiles(self, ratings: Interactions, features: Features) -> Self:
         """The same fitted model, with user vectors computed from other ratings, such as newer ones; no weight changes.
 
         The lists leave out the items of these ratings.
@@ -230,11 +230,11 @@ class FusionRecommender(Recommender):
         z, q, b, _ = self.network.items(tables, present, items, self.known[:, None].astype(np.float32))
         stars, rated = self._ratings(self.history)
         met = (stars > 0).astype(np.float32)
-        people = [
+        user_vectors = [
             np.asarray(self.network.users(rated[at].toarray(), met[at].toarray(), z))
             for at in (slice(start, start + USERS_AT_ONCE) for start in range(0, stars.shape[0], USERS_AT_ONCE))
         ]
-        self.people, self.items, self.bias = np.concatenate(people, axis=1), np.asarray(q), np.asarray(b)
+        self.user_vectors, self.items, self.bias = np.concatenate(user_vectors, axis=1), np.asarray(q), np.asarray(b)
 
     def scores(self, users: np.ndarray) -> np.ndarray:
         """(B, I) float32 in (0, 1)."""
@@ -254,7 +254,7 @@ class FusionRecommender(Recommender):
 
     def _rate(self, users: np.ndarray, items: np.ndarray, bias: np.ndarray) -> np.ndarray:
         head = TARGETS.index(self.settings["target"]) if len(self.levels) else 1  # no head for liking without levels
-        logits = self.people[head][np.asarray(users, np.int64)] @ items.T + bias[:, head]  # (B, n)
+        logits = self.user_vectors[head][np.asarray(users, np.int64)] @ items.T + bias[:, head]  # (B, n)
         if head == 0:
             level = min(int(np.searchsorted(self.levels, LIKE_THRESHOLD)), len(self.levels) - 1)
             logits = logits + np.asarray(self.network.thresholds)[level]
@@ -266,7 +266,7 @@ class FusionRecommender(Recommender):
         learned = {f"preprocessor/{key}": value for key, value in self.preprocessor.state().items()}
         rows = {name: getattr(self.history, name) for name in ("user", "item", "rating")}
         history = {f"history/{name}": value for name, value in rows.items()}
-        own = {name: getattr(self, name) for name in ("people", "items", "bias", "known", "levels", "centre")}
+        own = {name: getattr(self, name) for name in ("user_vectors", "items", "bias", "known", "levels", "centre")}
         axes = {f"axes/{name}": value for name, value in self.axes.items()}
         return {**weights, **learned, **history, **axes, **own}
 
@@ -277,11 +277,11 @@ class FusionRecommender(Recommender):
             return {key.removeprefix(prefix): state[key] for key in sorted(state) if key.startswith(prefix)}
 
         self.preprocessor, self.axes = Preprocessor.restore(part("preprocessor/")), part("axes/")
-        for name in ("people", "items", "bias", "known", "levels", "centre"):
+        for name in ("user_vectors", "items", "bias", "known", "levels", "centre"):
             setattr(self, name, state[name])
         rows = part("history/")
         nowhere = np.zeros(len(rows["user"]), np.int64)
-        shape = self.people.shape[1], len(self.items)
+        shape = self.user_vectors.shape[1], len(self.items)
         self.history = Interactions(rows["user"], rows["item"], rows["rating"], nowhere, nowhere - 1, *shape)
         self._build(len(self.items))
         self.network.set_weights(list(part("weight/").values()))

@@ -15,17 +15,17 @@ from mmrec.models.base import Recommender
 
 
 class ItemToItem(Recommender):
-    """Scores X B: X (U, I) holds what people liked in training, B (I, I) what a like says about another item.
+    """Scores X B: X (U, I) holds what users liked in training, B (I, I) what a like says about another item.
 
     Subclasses may have two settings, which say what stands in X besides ones for likes:
         dislike: what an item weighs that was rated below a like; it was chosen, after all. 0 leaves it out.
-        recency: when X is scored, a row counts half that has this many later ones of its person; 0 counts all alike,
+        recency: when X is scored, a row counts half that has this many later ones of its user; 0 counts all alike,
             as do data without time. What is learned from counts all alike in any case.
     """
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
         self._read(train)
-        # by rows: LAPACK leaves it by columns, and SciPy would then copy all of it for each block of people
+        # by rows: LAPACK leaves it by columns, and SciPy would then copy all of it for each block of users
         self.weights = self._item_weights(train, features).astype(np.float32, order="C")  # (I, I)
 
     def _read(self, ratings: Interactions) -> None:
@@ -39,10 +39,10 @@ class ItemToItem(Recommender):
         fading = 2.0 ** (-later_rows(rows) / half) if half and ratings.has_time() else 1.0
         self.profiles = csr_matrix(((weight * fading).astype(np.float32), at), shape)  # (U, I)
 
-    def hear(self, ratings: Interactions, features: Features | None = None) -> Self:
-        """The same fitted model, people read off other ratings of theirs, newer ones say; B does not change.
+    def update_profiles(self, ratings: Interactions, features: Features | None = None) -> Self:
+        """The same fitted model with user profiles from other ratings, such as newer ones; B does not change.
 
-        What people have rated in them is left out of their lists.
+        Items that a user has rated in them are not listed.
         """
         other = copy(self)
         other._train, other._seen = ratings, ratings.matrix()
@@ -58,7 +58,7 @@ class ItemToItem(Recommender):
         return self.fold_in(self.profiles[users])
 
     def fold_in(self, liked: csr_matrix) -> np.ndarray:
-        """Scores for people who were not there in training.
+        """Scores for users who were not in training.
 
         Args:
             liked: (B, I) sparse, what each of them likes.
@@ -81,7 +81,7 @@ class ItemToItem(Recommender):
 
 
 def later_rows(rows: Interactions) -> np.ndarray:
-    """(N,) how many later rows the same person has; rows of one instant keep their order."""
+    """(N,) how many later rows the same user has; rows of one instant keep their order."""
     order = np.lexsort((rows.timestamp, rows.user))
     ends = np.cumsum(np.bincount(rows.user, minlength=rows.n_users))  # (U,)
     later = np.empty(len(rows), np.int64)

@@ -1,4 +1,4 @@
-"""Item neighbourhoods: an item is recommended to who liked the items that its own admirers liked.
+"""Item neighbourhoods: an item is recommended to users who liked similar items.
 
 Reference: Deshpande and Karypis (2004), Item-based top-N recommendation algorithms, ACM TOIS 22.
 """
@@ -15,7 +15,7 @@ from mmrec.models.item_to_item import ItemToItem, gram_matrix
 class ItemKNN(ItemToItem):
     r"""Each item listens to its k nearest: $B_{ij} = c_{ij} / (\sqrt{c_{ii} c_{jj}} + \text{shrinkage})$, else 0.
 
-    c_ij is the number of people who liked both. Shrinkage keeps pairs that few people saw from standing first.
+    c_ij is the number of users who liked both. Shrinkage keeps pairs that few users saw from standing first.
 
     Args:
         neighbours: k.

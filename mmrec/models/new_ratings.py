@@ -1,4 +1,4 @@
-"""Newer ratings heard by a fitted model, without any fitting: people change, weights do not."""
+"""Update user profiles from new ratings without refitting the weights."""
 
 from mmrec.data.catalogue import Interactions
 from mmrec.errors import InputError
@@ -6,17 +6,17 @@ from mmrec.features.table import Features
 from mmrec.models.base import Recommender
 
 
-def hear(model: Recommender, rows: Interactions, features: Features | None = None) -> Recommender:
-    """The same fitted model, people read off ``rows``; what they have rated in them is left out of their lists.
+def update_profiles(model: Recommender, rows: Interactions, features: Features | None = None) -> Recommender:
+    """The same fitted model with user profiles from ``rows``. Items that a user has rated in them are not listed.
 
     Args:
-        model: fitted, and with a method ``hear``: an item-to-item model or ``fusion``.
-        rows: all ratings by now; people may be new.
+        model: fitted, and with a method ``update_profiles``: an item-to-item model or ``fusion``.
+        rows: all ratings by now; users may be new.
         features: as for fitting.
 
     Raises:
-        InputError: the model has learned people by fitting them.
+        InputError: the model learns user vectors by fitting.
     """
-    if not hasattr(model, "hear"):
-        raise InputError(f"{model.name} cannot take in ratings without being fitted: fit it anew")
-    return model.hear(rows, features)
+    if not hasattr(model, "update_profiles"):
+        raise InputError(f"{model.name} cannot take in ratings without being fitted: fit it again")
+    return model.update_profiles(rows, features)

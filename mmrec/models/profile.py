@@ -1,6 +1,6 @@
-r"""The content-based baseline: formula (1) pools what a person liked, and the cosine ranks what resembles it.
+r"""The content-based baseline: formula (1) pools what a user liked, and the cosine ranks what resembles it.
 
-The user's profile is $X_u = \sum_i f(d_i) w_i$ over the person's items; the score of an item j is
+The user's profile is $X_u = \sum_i f(d_i) w_i$ over the user's items; the score of an item j is
 $\cos(X_u, f(d_j))$. Explained in notebooks/02-text.ipynb.
 
 Reference: Lops, de Gemmis and Semeraro (2011), Content-based recommender systems: state of the art and trends.
@@ -24,13 +24,13 @@ _SHARPNESS = 10.0  # cosines are at most 1: too little for a softmax over a batc
 class ContentProfile(Recommender):
     """Cosine of the user's weighted profile with the item's features, from one modality.
 
-    An item without the modality, and a person without a liked item that has it, score 0 throughout.
+    An item without the modality, and a user without a liked item that has it, score 0 throughout.
 
     Args:
         modality: "text", "image" or "audio".
         weighting: w_i of formula (1): "uniform", "recency" (halves with every ``half_life``), "rating" (over all rated
-            items, the rating minus the person's mean: what was disliked pushes away) or "learned" (softmax of
-            f(d_i) . v, by the layer ``BagOfWords``, with v trained to tell what else the person liked).
+            items, the rating minus the user's mean: what was disliked pushes away) or "learned" (softmax of
+            f(d_i) . v, by the layer ``BagOfWords``, with v trained to tell what else the user liked).
         scaled: scale features as for the networks (``Preprocessor``: words by their inverse document frequency, other
             columns to mean 0 and deviation 1); else take them as they are. Each item has unit length in both cases.
         half_life: in days.
@@ -81,7 +81,7 @@ class ContentProfile(Recommender):
         return _unit(features.blocks[modality].astype(np.float32))  # (n, d)
 
     def _weights(self, train: Interactions) -> csr_matrix:
-        """(U, I): w_i of each person's items."""
+        """(U, I): w_i of each user's items."""
         kind = self.settings["weighting"]
         rows = train if kind == "rating" and not train.is_implicit() else train.likes()
         rows = rows.take(self.items[rows.item].any(axis=1))  # the others have nothing to pool
@@ -109,22 +109,22 @@ class ContentProfile(Recommender):
         return self.profiles[np.asarray(users, np.int64)] @ self.items.T
 
     def pooled(self, liked: csr_matrix) -> np.ndarray:
-        """(B, d) float32: profiles of people of whom only likes are known; zeros where no liked item has the modality.
+        """(B, d) float32: profiles of users of whom only likes are known; zeros where no liked item has the modality.
 
         Learned weights enter; times and ratings are not known, so that else all likes weigh alike.
 
         Args:
-            liked: (B, I), ones where the person likes the item.
+            liked: (B, I), ones where the user likes the item.
         """
         weighed = liked if self.attention is None else liked.multiply(self.attention).tocsr()  # (B, I)
         return _unit(weighed @ self.items)
 
     def fold_in(self, liked: csr_matrix) -> np.ndarray:
-        """(B, I) float32: scores for people who were not there in training, from what they like, (B, I) sparse."""
+        """(B, I) float32: scores for users who were not in training, from what they like, (B, I) sparse."""
         return self.pooled(liked) @ self.items.T
 
     def described_scores(self, features: Features) -> np.ndarray:
-        """(n, I) float32: scores for people who say what they like: a text (picture, sound) stands for the profile.
+        """(n, I) float32: scores for users who say what they like: a text (picture, sound) stands for the profile.
 
         Args:
             features: of the n descriptions, made by the encoders that the model was trained with.
@@ -158,9 +158,9 @@ class ContentProfile(Recommender):
 def learn_attention(
     items: np.ndarray, likes: Interactions, *, epochs: int, batch_size: int, learning_rate: float, seed: int
 ) -> np.ndarray:
-    """v of ``BagOfWords(weighting="learned")``: whose profile predicts what else the person liked.
+    """v of ``BagOfWords(weighting="learned")``: whose profile predicts what else the user liked.
 
-    A like is held back, the profile is pooled from up to 16 others of the person, and the held-back item must have the
+    A like is held out, the profile is pooled from up to 16 others of the user, and the held-out item must have the
     largest cosine among those of the batch. The others of the batch are not checked against the user's likes.
 
     Args:

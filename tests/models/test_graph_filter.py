@@ -8,8 +8,8 @@ from mmrec.models.similarity import content_similarity
 
 
 def graph(liked):
-    people, items = np.maximum(liked.sum(axis=1), 1), np.maximum(liked.sum(axis=0), 1)
-    scaled = liked / np.sqrt(people[:, None] * items)
+    users, items = np.maximum(liked.sum(axis=1), 1), np.maximum(liked.sum(axis=0), 1)
+    scaled = liked / np.sqrt(users[:, None] * items)
     return scaled.T @ scaled, items
 
 
