@@ -1,4 +1,4 @@
-"""Likeness in content, and which modality goes with being liked together."""
+"""Similarity in content, and which modality goes with being liked together."""
 
 import numpy as np
 import pytest
