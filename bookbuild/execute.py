@@ -192,7 +192,7 @@ def _execute(project: Project, job: Job, environment: dict[str, str]) -> None:
 
 
 def _environment(project: Project, workers: int) -> dict[str, str]:
-    """What the kernels see: a cache beside the book, its share of the cores, no random hashing, quiet libraries.
+    """What the kernels see: a cache next to the book, its share of the cores, no random hashing, quiet libraries.
 
     With as many threads as cores in each of several notebooks, threads wait for each other: the whole book took an
     eighth longer. The share is by the notebooks that may run side by side, not by those that do: the order of

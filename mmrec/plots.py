@@ -1,4 +1,4 @@
-"""Items as people know them: picture, text, sound; and tables and curves in the book's one style.
+"""Items as users know them: picture, text, sound; and tables and curves in the book's one style.
 
 Used by the notebooks only; nothing here computes a result.
 """

@@ -154,7 +154,7 @@ def assert_every_weight_learns(model, inputs, targets) -> None:
 
 
 @pytest.fixture
-def bundle(interactions):
+def benchmark_data(interactions):
     """The handmade interactions as a benchmark reads them, a `BenchmarkData` without features."""
     from mmrec.evaluation.benchmark_data import BenchmarkData  # here: tests ask what fitting alone imports
 

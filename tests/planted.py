@@ -13,7 +13,7 @@ def implicit(rows: Interactions) -> Interactions:
 
 
 def planted(seed: int = 0) -> tuple[Interactions, Interactions, Features]:
-    """Two tastes: people like items of their own half, and the features tell the half. A fifth is held back."""
+    """Two tastes: users like items of their own half, and the features tell the half. A fifth is held out."""
     rng = np.random.default_rng(seed)
     users, items = 60, 40
     side = np.arange(users) % 2
@@ -34,6 +34,6 @@ def planted(seed: int = 0) -> tuple[Interactions, Interactions, Features]:
 
 
 def right_half(scores: np.ndarray) -> float:
-    """Share of the people whose ten best items are of their own half, item by item."""
+    """Share of the users whose ten best items are of their own half, item by item."""
     best = np.argsort(-scores, axis=1, kind="stable")[:, :10]
     return float(np.mean(best % 2 == (np.arange(len(scores)) % 2)[:, None]))

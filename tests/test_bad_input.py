@@ -2,8 +2,8 @@
 
 Told elsewhere: pickles that would run code (``test_unpickle.py``, ``test_layouts.py``), arrays of another shape
 (``test_layouts.py``), faults of a catalogue folder (``test_validation.py``), ids that a saved model does not know
-(``test_saving.py``), feature rows that are all shifted by one, which shows in what people like together
-(``test_alignment.py``). With as few people as here it shows only where a row is then missing or too many.
+(``test_saving.py``), feature rows that are all shifted by one, which shows in what users like together
+(``test_alignment.py``). With as few users as here it shows only where a row is then missing or too many.
 """
 
 import errno
@@ -101,8 +101,8 @@ CASES = {
 }
 REFUSED = {
     ("implicit", "mf-ratings"): "needs ratings that differ",
-    ("no like at all", "stacked"): "no like can be held back",
-    ("a single row", "stacked"): "no like can be held back",
+    ("no like at all", "stacked"): "no like can be held out",
+    ("a single row", "stacked"): "no like can be held out",
     ("negative and huge ratings", "fusion"): "takes a rating of 0 for none",
 }
 REFUSED |= {
@@ -168,7 +168,7 @@ def test_people_without_a_test_like_are_not_measured(rows, table):
 
 
 @pytest.fixture
-def bundle(rows, table) -> BenchmarkData:
+def benchmark_data(rows, table) -> BenchmarkData:
     return BenchmarkData("toy", tuple(f"u{user}" for user in range(USERS)), table.item_ids, rows, table, "fingerprint")
 
 
@@ -182,8 +182,8 @@ def figures(result):
 MODELS = ("popularity", "ease", "item-knn")
 
 
-def test_an_interrupted_search_loses_no_finished_model(bundle, tmp_path, monkeypatch):
-    whole, out, fit, calls = benchmark(bundle, MODELS, seeds=1), tmp_path / "r.json", module.fit_once, []
+def test_an_interrupted_search_loses_no_finished_model(benchmark_data, tmp_path, monkeypatch):
+    whole, out, fit, calls = benchmark(benchmark_data, MODELS, seeds=1), tmp_path / "r.json", module.fit_once, []
 
     def interrupted(split, features, name, *given):
         calls.append(name)
@@ -193,13 +193,13 @@ def test_an_interrupted_search_loses_no_finished_model(bundle, tmp_path, monkeyp
 
     monkeypatch.setattr(module, "fit_once", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        benchmark(bundle, MODELS, seeds=1, out=out)
+        benchmark(benchmark_data, MODELS, seeds=1, out=out)
     assert [run["model"] for run in json.loads(out.read_text())["runs"]] == ["popularity"]
     monkeypatch.setattr(module, "fit_once", lambda *given: calls.append(given[2]) or fit(*given))
     calls.clear()
-    assert figures(benchmark(bundle, MODELS, seeds=1, out=out)) == figures(whole)
+    assert figures(benchmark(benchmark_data, MODELS, seeds=1, out=out)) == figures(whole)
     assert "popularity" not in calls
-    assert calls.count("ease") > 1  # its search began anew
+    assert calls.count("ease") > 1  # its search began again
 
 
 def no_space(*_):
@@ -207,18 +207,18 @@ def no_space(*_):
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
-def test_a_full_disk_keeps_what_was_written(bundle, tmp_path, monkeypatch, call):
+def test_a_full_disk_keeps_what_was_written(benchmark_data, tmp_path, monkeypatch, call):
     out = tmp_path / "r.json"
-    whole = benchmark(bundle, MODELS, seeds=2)
-    benchmark(bundle, MODELS[:1], seeds=2, out=out)
+    whole = benchmark(benchmark_data, MODELS, seeds=2)
+    benchmark(benchmark_data, MODELS[:1], seeds=2, out=out)
     before = out.read_bytes()
     with monkeypatch.context() as full:
         full.setattr(f"mmrec.files.os.{call}", no_space)
         with pytest.raises(OSError, match="No space left"):
-            benchmark(bundle, MODELS, seeds=2, out=out)
+            benchmark(benchmark_data, MODELS, seeds=2, out=out)
     assert out.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["r.json"]  # no half-written file either
-    assert figures(benchmark(bundle, MODELS, seeds=2, out=out)) == figures(whole)
+    assert figures(benchmark(benchmark_data, MODELS, seeds=2, out=out)) == figures(whole)
 
 
 def test_a_full_disk_keeps_the_saved_model(rows, tmp_path, monkeypatch):
@@ -231,7 +231,7 @@ def test_a_full_disk_keeps_the_saved_model(rows, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("stars", [5, 2, 1])
-def test_a_benchmark_of_one_class_of_rating(bundle, stars):
+def test_a_benchmark_of_one_class_of_rating(benchmark_data, stars):
     """All likes (5), none (2) or implicit feedback (1): figures where something is liked, and JSON in any case."""
     one_class = replace(bundle, interactions=with_ratings(stars)(bundle.interactions, None)[0])
     names = [name for name in choose_models("all", one_class) if "epochs" not in model_class(name).declared]
@@ -306,7 +306,7 @@ def test_faulty_features_are_one_line(folder, fault, monkeypatch, capsys):
 
 def test_shifted_features_of_the_right_number(folder):
     """Rows that lie one place further, the last one first, are read: nothing in the layout tells them from sound ones,
-    and ten people like too little to tell them either (``test_alignment.py`` has more).
+    and ten users like too little to tell them either (``test_alignment.py`` has more).
 
     The fingerprint does, so that no result of the sound folder is taken for theirs; and items known to lack a modality
     do, whose rows must be zero.
@@ -325,12 +325,12 @@ def test_shifted_features_of_the_right_number(folder):
 
 @pytest.mark.parametrize("name", ["popularity", "item-knn", "ease-features", "graph-filter-features", "mf"])
 def test_items_of_gaps_in_the_ids_are_there_and_nobody_liked_them(folder, name):
-    bundle = read_layout(folder, "mmrec")
-    assert bundle.item_ids == tuple(map(str, range(10)))
-    split = bundle.split()
+    benchmark_data = read_layout(folder, "mmrec")
+    assert benchmark_data.item_ids == tuple(map(str, range(10)))
+    split = benchmark_data.split()
     rated = set(split.train.item) | set(split.validation.item) | set(split.test["warm"].item)
     assert rated == set(IDS)
-    model = make_model(name).fit(split.train, bundle.features)
+    model = make_model(name).fit(split.train, benchmark_data.features)
     items, _ = model.recommend(np.arange(10), k=10)
     listed = [set(row[row >= 0].tolist()) for row in items]
     assert all({3, 4, 7, 8} <= row for row in listed)  # new items: they can be listed, and harm nobody

@@ -1,4 +1,4 @@
-"""``mmrec recommend``: items for known and for new people, or people for a new item."""
+"""``mmrec recommend``: items for known and for new users, or users for a new item."""
 
 import json
 from collections.abc import Iterator
@@ -34,8 +34,8 @@ class _Wish:
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--user", "users", multiple=True, metavar="ID", help="Rank items for this user. May be repeated.")
 @click.option("--all-users", is_flag=True, help="Rank items for every user, into --out.")
-@click.option("--new-user", metavar="ID,ID,...", help="Rank items for somebody new who likes these items.")
-@click.option("--text", help="Rank items for somebody new who says this of what they like.")
+@click.option("--new-user", metavar="ID,ID,...", help="Rank items for a new user who likes these items.")
+@click.option("--text", help="Rank items for a new user who says this of what they like.")
 @click.option(
     "--new-item", nargs=3, metavar="TEXT IMAGE AUDIO", help='Rank users: a text and two files; "" where there is none.'
 )
@@ -89,7 +89,7 @@ def command(
     from mmrec.models.update import with_updates
 
     saved = load_saved_model(model, catalogue, drop_faulty)
-    if saved.catalogue is not None:  # people and ratings that were learned since are part of it
+    if saved.catalogue is not None:  # users and ratings that were learned since are part of it
         saved = replace(saved, catalogue=with_updates(saved.catalogue, model))
     wish = _Wish(k, where, unavailable, diversify, explain)
     if out is not None:

@@ -18,7 +18,9 @@ from mmrec.commands.options import drop_faulty_option, encoder_option, parse_enc
 @encoder_option
 @click.option("--update", "saved", type=click.Path(path_type=Path), metavar="MODEL", help="Teach this saved model.")
 @click.option("--with", "new", type=click.Path(path_type=Path), metavar="NEW.csv", help="New ratings, for --update.")
-@click.option("--keep-weights", is_flag=True, help="With --update: fit nothing, read people off their new ratings.")
+@click.option(
+    "--keep-weights", is_flag=True, help="With --update: fit nothing, update user profiles from the new ratings."
+)
 @drop_faulty_option
 def command(
     folder: Path | None,
@@ -38,7 +40,7 @@ def command(
     The saved model records the catalogue's hash; 'mmrec recommend' refuses to use it with other data.
 
     With --update MODEL --with NEW.csv, a saved model learns new ratings instead. NEW.csv has the columns of
-    user_data.csv; people may be new, items may not. The result is what training on the catalogue with these rows
+    user_data.csv; users may be new, items may not. The result is what training on the catalogue with these rows
     appended gives. The model keeps the rows; the catalogue stays as it is (FOLDER says where it is now, if it was
     moved). A run that is killed leaves the old model or the new one. With --keep-weights nothing is fitted, which is
     quick but not the same; models that cannot do so refuse.
@@ -97,8 +99,8 @@ def _update(saved: Path, new: Path, folder: Path | None, drop_faulty: bool, keep
     done = update_model(
         saved, new, catalogue_folder=folder, drop_faulty=drop_faulty, keep_weights=keep_weights, progress=True
     )
-    how = "weights kept" if keep_weights else "fitted anew"
+    how = "weights kept" if keep_weights else "fitted again"
     click.echo(
-        f"{saved}: {done.rows:,} new ratings by {done.people:,} people, {done.new_people:,} of them new; "
+        f"{saved}: {done.rows:,} new ratings by {done.n_users:,} users, {done.n_new_users:,} of them new; "
         f"{how}, {done.ratings:,} ratings in all"
     )

@@ -77,7 +77,7 @@ class Interactions:
         return self.take(self.rating >= LIKE_THRESHOLD)
 
     def latest(self) -> "Interactions":
-        """Of each pair of user and item the last row in time alone: what the person thinks of it now."""
+        """Of each pair of user and item the last row in time alone: what the user thinks of it now."""
         order = np.lexsort((self.timestamp, self.item, self.user))
         pair = self.user[order] * self.n_items + self.item[order]
         return self.take(np.sort(order[np.diff(pair, append=-1) != 0]))

@@ -92,7 +92,7 @@ def _fetch_ratings(folder: Path, expected: Mapping[str, str]) -> None:
         members = unpack(path, folder, wanted=lambda name: PurePosixPath(name).name in tables)
     except MmrecError as error:
         (folder / archive.path).unlink(missing_ok=True)
-        tqdm.write(f"{error}; taking the copies beside the plots, checked by the same sums", file=sys.stderr)
+        tqdm.write(f"{error}; taking the copies next to the plots, checked by the same sums", file=sys.stderr)
         return
     for member in members:
         name, separator, header = tables[member.name]

@@ -20,7 +20,7 @@ def read_microlens(folder: Path) -> Catalogue:
     Times in milliseconds become seconds.
 
     Raises:
-        InputError: a file or column is missing, a time is no number, or an id cannot be a file's name.
+        InputError: a file or column is missing, a time is not a number, or an id cannot be a file's name.
     """
     pairs_path, titles_path = _only(folder, "*_pairs.csv"), _only(folder, "*_titles.csv")
     pairs = _table(pairs_path, ("user", "item", "timestamp"))

@@ -218,11 +218,11 @@ def _check_references(report: Report) -> None:
     def known(file: str, column: str) -> pd.Series | None:
         return tables[file].frame[column] if file in tables and column in tables[file].frame else None
 
-    items, people = known("product_data.csv", "item_id"), known("users.csv", "user_id")
+    items, users = known("product_data.csv", "item_id"), known("users.csv", "user_id")
     checks = [("user_data.csv", "item_id", items, "product_data.csv")]
-    if people is not None:
-        checks += [(file, "user_id", people, "users.csv") for file in ("user_data.csv", "social.csv")]
-        checks += [("social.csv", "friend_id", people, "users.csv")]
+    if users is not None:
+        checks += [(file, "user_id", users, "users.csv") for file in ("user_data.csv", "social.csv")]
+        checks += [("social.csv", "friend_id", users, "users.csv")]
     for file, column, allowed, where in checks:
         given = known(file, column)
         if given is not None and allowed is not None:

@@ -84,7 +84,7 @@ def benchmark(
     ``NAME.earlier.json``.
 
     New items and new users are measured apart: ``folds`` splits in which each is new once, drawn before anything is
-    chosen. On each fold settings are chosen anew, with the same number of tries, on items or users that are new within
+    chosen. On each fold settings are chosen again, with the same number of tries, on items or users that are new within
     its training rows (``search.within_training``).
 
     Args:
@@ -180,7 +180,7 @@ def _run_seeds(
                         fitted = kept if kept is not None and kept.seed == seed and not data.has_ties else None
                         chosen = result["search"][name]["chosen"]
                         fitted = fitted or fit_once(splits[seed], data.features, name, seed, chosen, members[seed])
-                        if wanted and name in MEMBERS:  # else nobody needs them, and memory does
+                        if wanted and name in MEMBERS:  # no other model needs them, and memory is short
                             fixed = "seed" not in fitted.model.settings and not data.has_ties
                             for one in seeds if fixed else [seed]:
                                 members[one] = {**members[one], name: fitted.model}

@@ -46,7 +46,7 @@ _begun: dict[Path, str] = {}
 
 
 def commit() -> str:
-    """The commit of the working tree, with ``+`` where it holds changes beside ``results/``; '' outside git."""
+    """The commit of the working tree, with ``+`` where it holds changes outside ``results/``; '' outside git."""
     here = Path(__file__).parents[2]
     try:
         head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True)

@@ -215,7 +215,7 @@ def check_differences(differences: np.ndarray) -> None:
 def at_floor(p: float, draws: int = 10_000) -> bool:
     """Whether a p-value is the least that ``paired_test`` can give, 1 / (1 + draws), also where a record rounds it.
 
-    Smaller ones come from other tests and are no bound.
+    Smaller ones come from other tests and are not bounds.
     """
     return 0.5 <= p * (1 + draws) <= 1.5
 

@@ -1,1 +1,1 @@
-"""Ranked lists that people can use: for whom, of what, how varied, why, and written where."""
+"""Ranked lists that users can use: for whom, of what, how varied, why, and written where."""

@@ -1,4 +1,4 @@
-"""Lists as people and programs take them: an answer to print, and CSV, JSON and Parquet files written as they come.
+"""Lists as users and programs take them: an answer to print, and CSV, JSON and Parquet files written as they come.
 
 A file takes its place only when it is complete, and holds one block of users in memory at a time.
 """

@@ -1,4 +1,4 @@
-"""Lists for those who were not there in training: new people by a few likes or a text, and new items."""
+"""Lists for those who were not there in training: new users by a few likes or a text, and new items."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from mmrec.models.top_k import best_items
 
 
 def likes_matrix(liked: list[np.ndarray], items: int) -> csr_matrix:
-    """(B, I) of ones: B people and the item indices that each of them likes."""
+    """(B, I) of ones: B users and the item indices that each of them likes."""
     users = np.repeat(np.arange(len(liked)), [len(each) for each in liked])
     cells = csr_matrix((np.ones(len(users), np.float32), (users, np.concatenate(liked))), (len(liked), items))
     cells.data[:] = 1.0  # the same item twice counts once
@@ -24,7 +24,7 @@ def likes_matrix(liked: list[np.ndarray], items: int) -> csr_matrix:
 def rank_for_likes(
     model: Recommender, liked: csr_matrix, k: int, *, allowed: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The k best items for new people, without those that they named; nothing is trained.
+    """The k best items for new users, without those that they named; nothing is trained.
 
     Args:
         model: fitted, one that ``FoldsInUsers``.
@@ -36,7 +36,7 @@ def rank_for_likes(
         items (B, k) and scores (B, k), as of ``Recommender.recommend``.
 
     Raises:
-        InputError: the model cannot take in new people.
+        InputError: the model cannot take in new users.
     """
     return best_items(able(model, FoldsInUsers, "take in new people").fold_in(liked), k, liked, allowed)
 

@@ -6,7 +6,7 @@ There are three kinds of reasons (``basis``):
   each liked item adds; the content profile is besides the sum of what each word adds. That the parts sum up is
   checked for each list; where they do not, the reason is not given.
 * ``loss``: how far the score of the item, read as a new one, falls when a modality is taken away from it.
-* ``likeness``: the liked item whose features are nearest. It shows similarity, not what caused the score.
+* ``similarity``: the liked item whose features are nearest. It does not say what caused the score.
 
 Explained in notebooks/08-lists.ipynb.
 """
@@ -36,7 +36,7 @@ class Reason:
     """One reason.
 
     Attributes:
-        basis: "contribution" (value: share of the score), "loss" (value: by how much the score falls) or "likeness"
+        basis: "contribution" (value: share of the score), "loss" (value: by how much the score falls) or "similarity"
             (value: cosine).
         kind: "liked item", "word" or "modality".
         name: title, word or modality.
@@ -91,7 +91,7 @@ class Explainer:
                 *self._liked(liked, shares[:, place]),
                 *self._content(liked, int(item), user, described),
                 *self._losses(int(item), user),
-                *([] if shares.any() else self._likeness(liked, int(item))),
+                *([] if shares.any() else self._similarity(liked, int(item))),
             ]
             for place, item in enumerate(items)
         ]
@@ -161,22 +161,22 @@ class Explainer:
         )
         return [Reason("loss", "modality", has[at], float(falls[at])) for at in _largest(falls)]
 
-    def _likeness(self, liked: np.ndarray, item: int) -> list[Reason]:
+    def _similarity(self, liked: np.ndarray, item: int) -> list[Reason]:
         """The liked item that is nearest in all modalities together, and what the two share."""
         if not len(liked) or not self.tables:
             return []
         near = {name: table[liked] @ table[item] for name, table in self.tables.items()}  # (n,) each
         mean = np.mean(list(near.values()), axis=0)  # (n,)
         at = int(mean.argmax())
-        found = [Reason("likeness", "liked item", self.titles[liked[at]], float(mean[at]))]
+        found = [Reason("similarity", "liked item", self.titles[liked[at]], float(mean[at]))]
         found += [
-            Reason("likeness", "modality", name, float(cosine[at]))
+            Reason("similarity", "modality", name, float(cosine[at]))
             for name, cosine in near.items()
             if self.tables[name][item].any() and self.tables[name][liked[at]].any()
         ]
         if "text" in self.tables:
             both = self.tables["text"][liked[at]] * self.tables["text"][item]  # (d,)
-            found += [Reason("likeness", "word", word, part) for word, part in self._words(self.texts[item], both)]
+            found += [Reason("similarity", "word", word, part) for word, part in self._words(self.texts[item], both)]
         return found
 
     def _words(self, text: str, parts: np.ndarray) -> list[tuple[str, float]]:
@@ -241,11 +241,11 @@ def in_words(reasons: Sequence[Reason]) -> str:
         sentences.append(f"All of the score comes from its {modality}{f': {words}' if words else ''}.")
     if falls := told("loss", "modality", "{value:.3f} without its {name}"):
         sentences.append(f"The score would fall by {falls}.")
-    if near := told("likeness", "liked item", "“{name}”"):
-        how = told("likeness", "modality", "{name} {value:.2f}")
-        words = told("likeness", "word", "{name}")
+    if near := told("similarity", "liked item", "“{name}”"):
+        how = told("similarity", "modality", "{name} {value:.2f}")
+        words = told("similarity", "word", "{name}")
         shared = f"; words in common: {words}" if words else ""
-        sentences.append(f"Most like {near}, which you liked ({how}{shared}): likeness, not the cause of the score.")
+        sentences.append(f"Most like {near}, which you liked ({how}{shared}): similarity, not the cause of the score.")
     return " ".join(sentences) or "The model gives no reason."
 
 

@@ -1,6 +1,7 @@
 """The recommender contract: fit, scores, recommend, save, load. Evaluator and notebooks use nothing else."""
 
 import json
+import re
 from abc import ABC, abstractmethod
 from copy import copy
 from pathlib import Path
@@ -15,6 +16,9 @@ from mmrec.files import atomic_write, write_json
 from mmrec.models.settings import Setting, checked_settings, declare, seed_of, setting
 from mmrec.models.swap import repair_folder
 from mmrec.models.top_k import best_items, users_at_once
+
+RENAMED_ARRAYS = {"people": "user_vectors", "heard": "history"}
+"""Former name of an array of a saved model -> its name."""
 
 
 @dataclass_transform(kw_only_default=True)
@@ -94,7 +98,7 @@ class Recommender(ABC):
         return self
 
     def update(self, old: Interactions, new: Interactions, features: Features | None = None) -> Self:
-        """Learn from further rows; by default the model is fitted anew on old and new rows together.
+        """Learn from further rows; by default the model is fitted again on old and new rows together.
 
         Args:
             old: the rows learned so far (a loaded model does not keep their ratings).
@@ -176,7 +180,13 @@ class Recommender(ABC):
         """Fill a fresh instance from a saved folder."""
         with np.load(folder / "state.npz", allow_pickle=False) as arrays:
             user, item = arrays["seen/user"].astype(np.int64), arrays["seen/item"].astype(np.int64)
-            state = {key.removeprefix("state/"): arrays[key] for key in arrays.files if key.startswith("state/")}
+            former = re.compile(rf"\b({'|'.join(RENAMED_ARRAYS)})$")  # an ensemble puts its member's name before it
+            named = {
+                key: former.sub(lambda found: RENAMED_ARRAYS[found[0]], key.removeprefix("state/"))
+                for key in arrays.files
+                if key.startswith("state/")
+            }
+            state = {name: arrays[key] for key, name in named.items()}
         zeros = np.zeros(len(user), np.int64)
         self._train = Interactions(
             user, item, np.ones(len(user), np.float32), zeros, zeros - 1, record["users"], record["items"]

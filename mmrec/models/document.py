@@ -79,7 +79,7 @@ class LiteralReading(TrainedRecommender, ScoresNewItems):
         train_on_batches(trainer, batches, epochs=self.epochs)
 
         self.items = self.network.project_items(tables, features.present)  # (I, d)
-        self.people = self.network.project_users(train, tables, features.present)  # (U, d)
+        self.user_vectors = self.network.project_users(train, tables, features.present)  # (U, d)
 
     def _build(self, sizes: dict[str, int], users: int) -> None:
         self.network = DocumentNetwork(
@@ -104,11 +104,11 @@ class LiteralReading(TrainedRecommender, ScoresNewItems):
 
     def _rate(self, users: np.ndarray, items: np.ndarray, popularity: np.ndarray) -> np.ndarray:
         if not self.with_user:
-            one = self.network.rate(self.people[:1], items, popularity)  # (1, I)
+            one = self.network.rate(self.user_vectors[:1], items, popularity)  # (1, I)
             return np.repeat(one, len(users), axis=0)
         block = max(1, PAIRS_PER_BLOCK // max(1, len(items)))
         parts = [
-            self.network.rate(self.people[users[start : start + block]], items, popularity)
+            self.network.rate(self.user_vectors[users[start : start + block]], items, popularity)
             for start in range(0, len(users), block)
         ]
         return np.concatenate(parts) if parts else np.zeros((0, len(items)), np.float32)
@@ -117,7 +117,7 @@ class LiteralReading(TrainedRecommender, ScoresNewItems):
         """Weights of the network, what preprocessing learned, and the projected items and users."""
         weights = {f"weight/{place:02d}": np.asarray(value) for place, value in enumerate(self.network.get_weights())}
         learned = {f"preprocessor/{key}": value for key, value in self.preprocessor.state().items()}
-        return {**weights, **learned, "items": self.items, "people": self.people}
+        return {**weights, **learned, "items": self.items, "user_vectors": self.user_vectors}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Rebuild the network from ``state``; scores are the same to the bit."""
@@ -128,9 +128,9 @@ class LiteralReading(TrainedRecommender, ScoresNewItems):
                 if key.startswith("preprocessor/")
             }
         )
-        self.items, self.people = state["items"], state["people"]
+        self.items, self.user_vectors = state["items"], state["user_vectors"]
         sizes = {name: self.preprocessor.sizes[name] for name in MODALITIES if name in self.preprocessor.sizes}
-        self._build(sizes, len(self.people) if self.with_user else 0)
+        self._build(sizes, len(self.user_vectors) if self.with_user else 0)
         self.network.set_weights([state[key] for key in sorted(state) if key.startswith("weight/")])
 
 

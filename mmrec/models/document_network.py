@@ -11,7 +11,7 @@ from mmrec.data.catalogue import MODALITIES, Interactions
 from mmrec.layers import Concatenation, FusionNetwork, Scorer
 
 USERS_AT_ONCE = 1024
-"""People whose profiles are pooled at once: bounds the memory of (P, I) whatever the number of people."""
+"""Users whose profiles are pooled at once: bounds the memory of (P, I) whatever the number of users."""
 
 
 class DocumentNetwork(keras.Model):
@@ -126,18 +126,18 @@ class DocumentNetwork(keras.Model):
             table[at : at + USERS_AT_ONCE] += ops.convert_to_numpy(self.profile(liked, parts, has))  # (P, d)
         return table
 
-    def rate(self, people: np.ndarray, items: np.ndarray, popularity: np.ndarray) -> np.ndarray:
+    def rate(self, user_vectors: np.ndarray, items: np.ndarray, popularity: np.ndarray) -> np.ndarray:
         """R for every pair: p (B, d), q (I, d), a (I,) -> (B, I) float32 in (0, 1).
 
-        For one person F_fusion is a layer of the item alone: W_f [p; q; p * q; a] + b_f = M [q; a; 1], where
+        For one user F_fusion is a layer of the item alone: W_f [p; q; p * q; a] + b_f = M [q; a; 1], where
         M = [W_q + diag(p) W_pq; W_a; W_p p + b_f] in rows. No F_concat is made for each pair.
         """
         if not self.users:
-            logit = self.pair(people, ops.convert_to_tensor(items), popularity)[None]  # (1, I): the item alone
-            return np.repeat(ops.convert_to_numpy(ops.sigmoid(logit)), len(people), axis=0)
+            logit = self.pair(user_vectors, ops.convert_to_tensor(items), popularity)[None]  # (1, I): the item alone
+            return np.repeat(ops.convert_to_numpy(ops.sigmoid(logit)), len(user_vectors), axis=0)
         layer, d = self.fusion.layers[0], self.embedding_size
         of_person, of_item, of_both, of_popularity = ops.split(layer.kernel, [d, 2 * d, 3 * d], axis=0)  # each (., n)
-        p, count = ops.convert_to_tensor(people), len(people)
+        p, count = ops.convert_to_tensor(user_vectors), len(user_vectors)
         fixed = ops.matmul(p, of_person) + layer.bias  # (B, n)
         M = ops.concatenate(
             [of_item + p[:, :, None] * of_both, ops.tile(of_popularity[None], (count, 1, 1)), fixed[:, None]], axis=1
@@ -179,7 +179,9 @@ class Trainer(keras.Model):
         q = ops.take(items, item, axis=0)  # (B, d)
         p = q
         if network.embedding is not None:
-            people = network.embedding(inputs["user"]) + network.profile(inputs["liked"], parts, self.present)  # (P, d)
-            p = ops.take(people, inputs["row"], axis=0)  # (B, d)
+            user_vectors = network.embedding(inputs["user"]) + network.profile(
+                inputs["liked"], parts, self.present
+            )  # (P, d)
+            p = ops.take(user_vectors, inputs["row"], axis=0)  # (B, d)
         logit = network.pair(p, q, ops.take(self.popularity, item), training=training)  # (B,)
         return ops.expand_dims(logit, -1)  # (B, 1)

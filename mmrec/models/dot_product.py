@@ -16,14 +16,14 @@ class DotProduct(TrainedRecommender):
     """Scores p_u . q_i + b_i of vectors that a subclass learns.
 
     Attributes:
-        people: (U, d) float32, p.
+        user_vectors: (U, d) float32, p.
         items: (I, d) float32, q.
         bias: (I,) float32, b.
     """
 
     embedding_size: int = setting(64, "d, length of the vectors", low=1)
 
-    def _settle(self, people: np.ndarray, bias: np.ndarray, train: Interactions) -> float:
+    def _settle(self, user_vectors: np.ndarray, bias: np.ndarray, train: Interactions) -> float:
         """Keep p (U, d) and b (I,) as learned, but for those of whom nothing is known.
 
         A user without a training like becomes the average of the others; an item without a training row gets the
@@ -31,9 +31,9 @@ class DotProduct(TrainedRecommender):
         """
         liking = np.bincount(train.likes().user, minlength=train.n_users) > 0
         known = train.known_items()
-        self.people = people.copy()
+        self.user_vectors = user_vectors.copy()
         if liking.any():
-            self.people[~liking] = people[liking].mean(axis=0)
+            self.user_vectors[~liking] = user_vectors[liking].mean(axis=0)
         least = bias[known].min()
         self.bias = np.where(known, bias, least)
         return float(least)
@@ -43,28 +43,28 @@ class DotProduct(TrainedRecommender):
         return self._rate(users, self.items, self.bias)
 
     def _rate(self, users: np.ndarray, items: np.ndarray, bias: np.ndarray) -> np.ndarray:
-        return self.people[np.asarray(users, np.int64)] @ items.T + bias
+        return self.user_vectors[np.asarray(users, np.int64)] @ items.T + bias
 
     def state(self) -> dict[str, np.ndarray]:
         """What scoring needs."""
-        return {"people": self.people, "items": self.items, "bias": self.bias}
+        return {"user_vectors": self.user_vectors, "items": self.items, "bias": self.bias}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Take it back; scores are the same to the bit."""
-        self.people, self.items, self.bias = state["people"], state["items"], state["bias"]
+        self.user_vectors, self.items, self.bias = state["user_vectors"], state["items"], state["bias"]
 
 
 class ContentDotProduct(DotProduct, ScoresNewItems):
     """A dot product whose items are told, wholly or in part, by their reduced features z_i.
 
     Class attributes:
-        learned: attributes that tell new items, beside ``reduction`` and ``new_bias``.
+        learned: attributes that tell new items, next to ``reduction`` and ``new_bias``.
 
     Attributes:
         reduction: features -> z.
         projection: (F, d) float32: the content part of q is z W.
         content_bias: (F,) float32: that of b is z . c.
-        new_bias: b of an item that nobody rated, but for its content part.
+        new_bias: b of an item without ratings, but for its content part.
     """
 
     needs_features = True
@@ -84,7 +84,7 @@ class ContentDotProduct(DotProduct, ScoresNewItems):
         return self._rate(users, *self._new_items(self.reduction.vectors(features)))
 
     def _new_items(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(n, F) -> q (n, d) and b (n,) of items that nobody rated."""
+        """(n, F) -> q (n, d) and b (n,) of items without ratings."""
         return z @ self.projection, (z @ self.content_bias + self.new_bias).astype(np.float32)
 
     def state(self) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Several models heard together: by their ranks, or each as much as it earned on likes held back from it.
+"""Ensembles: reciprocal rank fusion, and stacking with weights chosen on held-out likes.
 
 References:
     Cormack, Clarke and Buettcher (2009), Reciprocal rank fusion outperforms Condorcet and individual rank learning
@@ -36,7 +36,7 @@ MEMBERS = (
 """Members unless others are asked for: different in kind, and each fitted in seconds."""
 _RANK_OFFSET = 60  # as in Cormack et al.
 _TOP = 10  # places that count about alike
-_PEOPLE = 1000  # whose held-back likes the weights are learned from, at most
+_USERS = 1000  # whose held-out likes the weights are learned from, at most
 _LIKES = 256  # ranked at once
 _ROUNDS = 12
 
@@ -102,10 +102,10 @@ class RankFusion(Recommender, FoldsInUsers):
         return self._fuse({name: member.scores(users) for name, member in self.models.items()})
 
     def fold_in(self, liked: csr_matrix) -> np.ndarray:
-        """(B, I) float32: scores for people who were not there in training, from what they like, (B, I) sparse.
+        """(B, I) float32: scores for users who were not in training, from what they like, (B, I) sparse.
 
         Raises:
-            InputError: no member can take in new people; those that cannot are not heard.
+            InputError: no member can take in new users; those that cannot are not used.
         """
         able = {name: member.fold_in(liked) for name, member in self.models.items() if isinstance(member, FoldsInUsers)}
         if not able:
@@ -121,7 +121,7 @@ class RankFusion(Recommender, FoldsInUsers):
         return {f"{name}:{key}": value for name, member in self.models.items() for key, value in member.state().items()}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Make the members anew and give each what it learned."""
+        """Make the members again and give each what it learned."""
         parts: dict[str, dict[str, np.ndarray]] = {}
         for key, value in state.items():
             name, colon, rest = key.partition(":")
@@ -133,9 +133,9 @@ class RankFusion(Recommender, FoldsInUsers):
 
 
 class Stacked(RankFusion):
-    r"""$r_{ui} = -\sum_m w_m \log(10 + \text{rank}_m(u, i))$, with weights that earn most on held-back likes.
+    r"""$r_{ui} = -\sum_m w_m \log(10 + \text{rank}_m(u, i))$, with weights that earn most on held-out likes.
 
-    A share of each person's training rows, the latest (drawn ones where there is no time), is held back and the members
+    A share of each user's training rows, the latest (drawn ones where there is no time), is held out and the members
     are fitted on the rest. Starting from the best member, one is added again and again, the same one more than once if
     need be, as long as the held-back likes rise; w counts how often. Then the chosen members are fitted on the whole.
     """
@@ -150,7 +150,7 @@ class Stacked(RankFusion):
         split = by_time(train, validation=0.0, test=self.held_back, seed=self.seed)
         held = split.test["warm"].likes(train.is_implicit())
         if not len(split.train) or not len(held):
-            raise InputError("stacked: no like can be held back to learn weights from: there are too few ratings")
+            raise InputError("stacked: no like can be held out to learn weights from: there are too few ratings")
         first = self._fitted(split.train, features, {})
         counts = dict(zip(first, choose_weights(list(first.values()), split.train, held, rng), strict=True))
         self.members = tuple(name for name, count in counts.items() if count)
@@ -180,22 +180,22 @@ def log_rank(scores: np.ndarray) -> np.ndarray:
 def choose_weights(
     members: Sequence[Recommender], train: Interactions, held: Interactions, rng: np.random.Generator
 ) -> np.ndarray:
-    """How often each member is heard: greedy selection with replacement on held-back likes (Caruana et al. 2004).
+    """How often each member is picked: greedy selection with replacement on held-out likes (Caruana et al. 2004).
 
     Args:
         members: fitted on ``train``.
         train: what they were fitted on.
         held: likes that they did not see.
-        rng: draws the people where there are more than 1,000.
+        rng: draws the users where there are more than 1,000.
 
     Returns:
         (m,) counts, at least one of them above 0.
     """
-    people = np.unique(held.user)
-    people = np.sort(rng.permutation(people)[:_PEOPLE])
-    likes, seen = held.matrix()[people], train.matrix()[people]
+    users = np.unique(held.user)
+    users = np.sort(rng.permutation(users)[:_USERS])
+    likes, seen = held.matrix()[users], train.matrix()[users]
     likes = (likes - likes.multiply(seen)).tocsr()
-    tables = [log_rank(member.scores(people)) for member in members]  # each (P, I)
+    tables = [log_rank(member.scores(users)) for member in members]  # each (P, I)
     counts, sum_of_chosen, best = np.zeros(len(members), int), np.zeros(likes.shape), -1.0
     while counts.sum() < _ROUNDS:
         gains = [discounted_gain(sum_of_chosen + table, likes, seen) for table in tables]
@@ -208,24 +208,24 @@ def choose_weights(
 
 
 def discounted_gain(scores: np.ndarray, likes: csr_matrix, seen: csr_matrix) -> float:
-    """Mean over the people with a like of 1 / log2(1 + rank) over each one's likes.
+    """Mean over the users with a like of 1 / log2(1 + rank) over each one's likes.
 
     Ranks are among unseen items; equal scores share their mean rank.
 
     Args:
         scores: (P, I).
-        likes: (P, I) sparse, held-back likes.
+        likes: (P, I) sparse, held-out likes.
         seen: (P, I) sparse.
     """
     hidden = np.array(scores)
     hidden[seen.nonzero()] = -np.inf
-    people, items = likes.nonzero()
-    rank = np.ones(len(people))  # (n,)
-    for at in range(0, len(people), _LIKES):
-        one, other = people[at : at + _LIKES], items[at : at + _LIKES]
+    users, items = likes.nonzero()
+    rank = np.ones(len(users))  # (n,)
+    for at in range(0, len(users), _LIKES):
+        one, other = users[at : at + _LIKES], items[at : at + _LIKES]
         own = hidden[one, other][:, None]
         tied = (hidden[one] == own).sum(axis=1) - 1  # else a member that scores few items would seem to rank the rest
         rank[at : at + _LIKES] += (hidden[one] > own).sum(axis=1) + tied / 2
-    count = np.bincount(people, minlength=len(scores))  # (P,)
-    gain = np.bincount(people, 1 / np.log2(1 + rank), minlength=len(scores))
+    count = np.bincount(users, minlength=len(scores))  # (P,)
+    gain = np.bincount(users, 1 / np.log2(1 + rank), minlength=len(scores))
     return float((gain[count > 0] / count[count > 0]).mean())

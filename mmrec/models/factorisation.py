@@ -78,7 +78,7 @@ class MatrixFactorisation(Recommender, FoldsInUsers):
         return self.users[users] @ self.items.T
 
     def fold_in(self, liked: csr_matrix) -> np.ndarray:
-        """(B, I) float32: scores for people who were not there in training, from what they like, (B, I) sparse.
+        """(B, I) float32: scores for users who were not in training, from what they like, (B, I) sparse.
 
         Their p is solved for with the items as they are.
         """

@@ -227,11 +227,11 @@ class FusionRecommender(TrainedRecommender, ScoresNewItems, HearsRatings):
         z, q, b, _ = self.network.items(tables, present, items, self.known[:, None].astype(np.float32))
         stars, rated = self._ratings(self.history)
         met = (stars > 0).astype(np.float32)
-        people = [
+        user_vectors = [
             np.asarray(self.network.users(rated[at].toarray(), met[at].toarray(), z))
             for at in (slice(start, start + USERS_AT_ONCE) for start in range(0, stars.shape[0], USERS_AT_ONCE))
         ]
-        self.people, self.items, self.bias = np.concatenate(people, axis=1), np.asarray(q), np.asarray(b)
+        self.user_vectors, self.items, self.bias = np.concatenate(user_vectors, axis=1), np.asarray(q), np.asarray(b)
 
     def scores(self, users: np.ndarray) -> np.ndarray:
         """(B, I) float32 in (0, 1)."""
@@ -258,7 +258,7 @@ class FusionRecommender(TrainedRecommender, ScoresNewItems, HearsRatings):
         learned = {f"preprocessor/{key}": value for key, value in self.preprocessor.state().items()}
         rows = {name: getattr(self.history, name) for name in ("user", "item", "rating")}
         history = {f"history/{name}": value for name, value in rows.items()}
-        own = {name: getattr(self, name) for name in ("people", "items", "bias", "known", "levels", "centre")}
+        own = {name: getattr(self, name) for name in ("user_vectors", "items", "bias", "known", "levels", "centre")}
         axes = {f"axes/{name}": value for name, value in self.axes.items()}
         return {**weights, **learned, **history, **axes, **own}
 
@@ -269,11 +269,11 @@ class FusionRecommender(TrainedRecommender, ScoresNewItems, HearsRatings):
             return {key.removeprefix(prefix): state[key] for key in sorted(state) if key.startswith(prefix)}
 
         self.preprocessor, self.axes = Preprocessor.restore(part("preprocessor/")), part("axes/")
-        for name in ("people", "items", "bias", "known", "levels", "centre"):
+        for name in ("user_vectors", "items", "bias", "known", "levels", "centre"):
             setattr(self, name, state[name])
         rows = part("history/")
         nowhere = np.zeros(len(rows["user"]), np.int64)
-        shape = self.people.shape[1], len(self.items)
+        shape = self.user_vectors.shape[1], len(self.items)
         self.history = Interactions(rows["user"], rows["item"], rows["rating"], nowhere, nowhere - 1, *shape)
         self._build(len(self.items))
         self.network.set_weights(list(part("weight/").values()))

@@ -17,7 +17,7 @@ from mmrec.models.similarity import content_similarity
 
 
 class GraphFilter(ItemToItem):
-    r"""What a person liked, smoothed over the graph of items that are liked by the same people.
+    r"""What a user liked, smoothed over the graph of items that are liked by the same users.
 
     The graph is $S = \tilde X'\tilde X$ with $\tilde X = D_U^{-1/2} X D_I^{-1/2}$, so that its eigenvalues lie in
     [0, 1]; the filter $w / (w + l2)$ keeps the smooth ones: $B = D_I^{-a} S (S + l2\,I)^{-1} D_I^{a}$.
@@ -43,9 +43,9 @@ class GraphFilter(ItemToItem):
 
     def _graph(self, train: Interactions, features: Features | None) -> np.ndarray:
         """S (I, I)."""
-        people = np.maximum(np.asarray(self.chosen.sum(axis=1)).ravel(), 1)  # (U,)
+        users = np.maximum(np.asarray(self.chosen.sum(axis=1)).ravel(), 1)  # (U,)
         items = np.maximum(np.asarray(self.chosen.sum(axis=0)).ravel(), 1)  # (I,)
-        return gram_matrix(diags(people**-0.5) @ self.chosen @ diags(items**-0.5))
+        return gram_matrix(diags(users**-0.5) @ self.chosen @ diags(items**-0.5))
 
     def _filter(self, graph: np.ndarray) -> np.ndarray:
         """B: with P = (S + l2 I)^-1, the filter S P is I - l2 P."""

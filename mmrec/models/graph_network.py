@@ -25,7 +25,7 @@ from mmrec.seeding import set_seed
 
 
 class GraphNetwork(BatchLossModel):
-    """People and items as means over the layers of a light graph convolution, and the loss of a batch.
+    """Users and items as means over the layers of a light graph convolution, and the loss of a batch.
 
     With A the normalised likes (U, I): P_0 = E is learned and Q_0 = E' + Z W is what the items are and what their
     content Z says, P_k+1 = A Q_k, Q_k+1 = A' P_k, and p and q are the means over k = 0 .. layers. With S the
@@ -70,7 +70,7 @@ class GraphNetwork(BatchLossModel):
         self.dropout, self.identity_dropout = dropout, identity_dropout
         self.random = keras.random.SeedGenerator(seed)
         users, items = liked.shape
-        for name, count in (("people", users), ("items", items)):
+        for name, count in (("users", users), ("items", items)):
             setattr(self, name, self.add_weight(shape=(count, embedding_size), initializer=normal(0.1), name=name))
         self.w = self.add_weight(shape=(z.shape[1], embedding_size), initializer=normal(0.2), name="projection")
         self.b = self.add_weight(shape=(items,), initializer="zeros", name="bias")
@@ -82,13 +82,13 @@ class GraphNetwork(BatchLossModel):
 
     def convolve(self, own: Any) -> tuple[Any, Any]:
         """P_k and Q_k, k = 0 .. layers, of the likes alone: (layers + 1, U, d) and (layers + 1, I, d)."""
-        p, q = self.people + 0.0, self.first(own)  # (U, d), (I, d)
-        people, items = [p], [q]
+        p, q = self.users + 0.0, self.first(own)  # (U, d), (I, d)
+        users, items = [p], [q]
         for _ in range(self.reach):
             p, q = self.to_people(q), self.to_items(p)
-            people.append(p)
+            users.append(p)
             items.append(q)
-        return ops.stack(people), ops.stack(items)
+        return ops.stack(users), ops.stack(items)
 
     def vectors(self, own: Any = None) -> tuple[Any, Any]:
         """p / temperature (U, d) and q (I, d), rows of p and q scaled to length 1."""
@@ -115,7 +115,7 @@ class GraphNetwork(BatchLossModel):
 
 
 class Blocks(keras.utils.PyDataset):
-    """For each step some people, some items, and which of them go together.
+    """For each step some users, some items, and which of them go together.
 
     The items are drawn for all users of the block: the softmax of a like runs over the whole block, which includes
     the user's other likes and dislikes.
@@ -127,7 +127,7 @@ class Blocks(keras.utils.PyDataset):
         liked: (U, I) sparse.
         known: (I,) items that are in question.
         steps: blocks an epoch.
-        batch_size: most people of a block.
+        batch_size: most users of a block.
         candidates: most items of a block.
         rng: source of all random numbers.
     """
@@ -144,14 +144,14 @@ class Blocks(keras.utils.PyDataset):
     ) -> None:
         super().__init__()
         self.liked, self.steps, self.rng = liked, steps, rng
-        self.people, self.items = np.flatnonzero(np.diff(liked.indptr)), np.flatnonzero(known)
-        self.size = min(batch_size, len(self.people)), min(candidates, len(self.items))
+        self.users, self.items = np.flatnonzero(np.diff(liked.indptr)), np.flatnonzero(known)
+        self.size = min(batch_size, len(self.users)), min(candidates, len(self.items))
 
     def __len__(self) -> int:
         return self.steps
 
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        user = np.sort(self.rng.choice(self.people, self.size[0], replace=False))
+        user = np.sort(self.rng.choice(self.users, self.size[0], replace=False))
         item = np.sort(self.rng.choice(self.items, self.size[1], replace=False))
         liked = self.liked[user][:, item].toarray()  # (P, C)
         return {"user": user.astype(np.int32), "item": item.astype(np.int32)}, liked
@@ -161,9 +161,9 @@ class GraphRecommender(ContentDotProduct, FoldsInUsers):
     """Score of the graph network; see ``GraphNetwork``.
 
     The loss is a softmax over items with cosines (Wu et al.), not the pairwise one of He et al.: each step asks for all
-    likes of thousands of people, so that some dozens of steps do, however long one propagation takes.
+    likes of thousands of users, so that some dozens of steps do, however long one propagation takes.
 
-    A user without a training like is the average user; an item that nobody rated is what its content and the items that
+    A user without a training like is the average user; an item without ratings is what its content and the items that
     resemble it say.
     """
 
@@ -206,7 +206,7 @@ class GraphRecommender(ContentDotProduct, FoldsInUsers):
         return csr_matrix((cells.data, (order[cells.row], place[cells.col])), (len(known), len(known)))
 
     def _keep(self, network: GraphNetwork, z: np.ndarray, train: Interactions) -> None:
-        """Read off people, items and biases, and what new items may resemble."""
+        """Read off users, items and biases, and what new items may resemble."""
         p, q = network.vectors()
         self.items = ops.convert_to_numpy(q)  # (I, d)
         self.new_bias = self._settle(ops.convert_to_numpy(p), ops.convert_to_numpy(network.b), train)
@@ -216,12 +216,12 @@ class GraphRecommender(ContentDotProduct, FoldsInUsers):
         self.projection = ops.convert_to_numpy(network.w)  # (F, d)
         layers = ops.convert_to_numpy(network.convolve(network.known)[1])[:-1]  # (layers, I, d)
         likes = np.maximum(np.bincount(train.likes().item, minlength=train.n_items), 1)  # (I,)
-        self.heard = layers.sum(axis=0) / np.sqrt(likes)[:, None]  # (I, d)
+        self.history = layers.sum(axis=0) / np.sqrt(likes)[:, None]  # (I, d)
 
     def fold_in(self, liked: csr_matrix) -> np.ndarray:
-        """(B, I) float32: scores for people who were not there in training, from what they like, (B, I) sparse.
+        """(B, I) float32: scores for users who were not in training, from what they like, (B, I) sparse.
 
-        Such a person has no vector of their own, E = 0, and is what the liked items say.
+        Such a user has no vector of their own, E = 0, and is what the liked items say.
         """
         p = ops.convert_to_numpy(unit(liked @ self.heard)) / self.temperature  # (B, d)
         return (p @ self.items.T + self.bias).astype(np.float32)

@@ -38,7 +38,7 @@ class ItemToItem(Recommender, FoldsInUsers, HearsRatings):
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
         self._read(train)
-        # by rows: LAPACK leaves it by columns, and SciPy would then copy all of it for each block of people
+        # by rows: LAPACK leaves it by columns, and SciPy would then copy all of it for each block of users
         self.weights = self._item_weights(train, features).astype(np.float32, order="C")  # (I, I)
 
     def _read(self, ratings: Interactions) -> None:
@@ -51,10 +51,10 @@ class ItemToItem(Recommender, FoldsInUsers, HearsRatings):
         fading = 2.0 ** (-later_rows(rows) / self.recency) if self.recency and ratings.has_time() else 1.0
         self.profiles = csr_matrix(((weight * fading).astype(np.float32), at), shape)  # (U, I)
 
-    def hear(self, ratings: Interactions, features: Features | None = None) -> Self:
-        """The same fitted model, people read off other ratings of theirs, newer ones say; B does not change.
+    def update_profiles(self, ratings: Interactions, features: Features | None = None) -> Self:
+        """The same fitted model with user profiles from other ratings, such as newer ones; B does not change.
 
-        What people have rated in them is left out of their lists.
+        Items that a user has rated in them are not listed.
         """
         other = copy(self)
         other._train, other._seen = ratings, ratings.matrix()
@@ -86,7 +86,7 @@ class ItemToItem(Recommender, FoldsInUsers, HearsRatings):
 
 
 def later_rows(rows: Interactions) -> np.ndarray:
-    """(N,) how many later rows the same person has; rows of one instant keep their order."""
+    """(N,) how many later rows the same user has; rows of one instant keep their order."""
     order = np.lexsort((rows.timestamp, rows.user))
     ends = np.cumsum(np.bincount(rows.user, minlength=rows.n_users))  # (U,)
     later = np.empty(len(rows), np.int64)

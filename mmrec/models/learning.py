@@ -41,7 +41,7 @@ class BatchLossModel(keras.Model):
             InputError: there is no batch.
         """
         if not len(batches):
-            raise InputError("there is no like to learn from: the network needs people with likes in several rows")
+            raise InputError("there is no like to learn from: the network needs users with likes in several rows")
         rate = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(batches)) if decay else learning_rate
         self.compile(keras.optimizers.Adam(rate), jit_compile=False)
         train_on_batches(self, batches, epochs=epochs)

@@ -8,7 +8,7 @@ from scipy.sparse import csr_matrix
 
 
 def conditional_logit(popularity: np.ndarray, taste: np.ndarray, liked: csr_matrix) -> tuple[float, float, float]:
-    """Likes told from all items by exp(beta popularity + gamma taste), each user weighing alike; Newton's method.
+    """Likes against all items by exp(beta popularity + gamma taste), each user weighing alike; Newton's method.
 
     Args:
         popularity: (n,).

@@ -1,4 +1,4 @@
-"""Item neighbourhoods: an item is recommended to who liked the items that its own admirers liked.
+"""Item neighbourhoods: an item is recommended to users who liked similar items.
 
 Reference: Deshpande and Karypis (2004), Item-based top-N recommendation algorithms, ACM TOIS 22.
 """

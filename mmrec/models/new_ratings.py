@@ -1,4 +1,4 @@
-"""Newer ratings heard by a fitted model, without any fitting: people change, weights do not."""
+"""Update user profiles from new ratings without refitting the weights."""
 
 from mmrec.data.catalogue import Interactions
 from mmrec.errors import InputError
@@ -7,8 +7,8 @@ from mmrec.models.abilities import HearsRatings
 from mmrec.models.base import Recommender
 
 
-def hear(model: Recommender, rows: Interactions, features: Features | None = None) -> Recommender:
-    """The same fitted model, people read off ``rows``; what they have rated in them is left out of their lists.
+def update_profiles(model: Recommender, rows: Interactions, features: Features | None = None) -> Recommender:
+    """The same fitted model with user profiles from ``rows``. Items that a user has rated in them are not listed.
 
     Args:
         model: fitted, one that ``HearsRatings``.
@@ -16,7 +16,7 @@ def hear(model: Recommender, rows: Interactions, features: Features | None = Non
         features: as for fitting.
 
     Raises:
-        InputError: the model has learned people by fitting them.
+        InputError: the model learns user vectors by fitting.
     """
     if not isinstance(model, HearsRatings):
         raise InputError(f"{model.name} cannot take in ratings without being fitted: fit it anew")

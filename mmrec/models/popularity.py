@@ -1,4 +1,4 @@
-"""Everybody gets what most people liked, ever or lately: the baselines that every table needs."""
+"""Every user gets what most users liked, ever or lately: the baselines that every table needs."""
 
 import numpy as np
 

@@ -1,6 +1,6 @@
-r"""The content-based baseline: formula (1) pools what a person liked, and the cosine ranks what resembles it.
+r"""The content-based baseline: formula (1) pools what a user liked, and the cosine ranks what resembles it.
 
-The user's profile is $X_u = \sum_i f(d_i) w_i$ over the person's items; the score of an item j is
+The user's profile is $X_u = \sum_i f(d_i) w_i$ over the user's items; the score of an item j is
 $\cos(X_u, f(d_j))$. Explained in notebooks/02-text.ipynb.
 
 Reference: Lops, de Gemmis and Semeraro (2011), Content-based recommender systems: state of the art and trends.
@@ -100,18 +100,18 @@ class ContentProfile(TrainedRecommender, FoldsInUsers, ScoresNewItems, ReadsDesc
         return self.profiles[np.asarray(users, np.int64)] @ self.items.T
 
     def pooled(self, liked: csr_matrix) -> np.ndarray:
-        """(B, d) float32: profiles of people of whom only likes are known; zeros where no liked item has the modality.
+        """(B, d) float32: profiles of users of whom only likes are known; zeros where no liked item has the modality.
 
         Learned weights enter; times and ratings are not known, so that else all likes weigh alike.
 
         Args:
-            liked: (B, I), ones where the person likes the item.
+            liked: (B, I), ones where the user likes the item.
         """
         weighed = liked if self.attention is None else liked.multiply(self.attention).tocsr()  # (B, I)
         return _unit(weighed @ self.items)
 
     def fold_in(self, liked: csr_matrix) -> np.ndarray:
-        """(B, I) float32: scores for people who were not there in training, from what they like, (B, I) sparse."""
+        """(B, I) float32: scores for users who were not in training, from what they like, (B, I) sparse."""
         return self.pooled(liked) @ self.items.T
 
     def described_scores(self, features: Features) -> np.ndarray:
@@ -140,9 +140,9 @@ class ContentProfile(TrainedRecommender, FoldsInUsers, ScoresNewItems, ReadsDesc
 def learn_attention(
     items: np.ndarray, likes: Interactions, *, epochs: int, batch_size: int, learning_rate: float, seed: int
 ) -> np.ndarray:
-    """v of ``BagOfWords(weighting="learned")``: whose profile predicts what else the person liked.
+    """v of ``BagOfWords(weighting="learned")``: whose profile predicts what else the user liked.
 
-    A like is held back, the profile is pooled from up to 16 others of the person, and the held-back item must have the
+    A like is held out, the profile is pooled from up to 16 others of the user, and the held-out item must have the
     largest cosine among those of the batch. The others of the batch are not checked against the user's likes.
 
     Args:

@@ -98,7 +98,7 @@ def load_saved_model(folder: Path, catalogue_folder: Path | None = None, drop_fa
 
 
 def new_item(text: str, image: str, audio: str) -> Catalogue:
-    """A catalogue of one item that nobody has rated, for extraction; an empty string is an absent modality.
+    """A catalogue of one unrated item, for extraction; an empty string is an absent modality.
 
     Raises:
         InputError: all three are empty, or a file does not exist.

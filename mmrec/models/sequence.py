@@ -1,4 +1,4 @@
-"""Recommenders that read what a person liked, in order of time, and say what comes next (section 4.1: RNN, LSTM, CNN).
+"""Recommenders that read what a user liked, in order of time, and say what comes next (section 4.1: RNN, LSTM, CNN).
 
 Each item enters as its fused features, W z_i, with or without a vector of its own; the same vectors are the classes of
 the softmax that is learned. What differs is the encoder of the history.
@@ -114,7 +114,7 @@ class SequenceNetwork(BatchLossModel):
 
 
 class SequenceModel(ContentDotProduct):
-    """The next item told from the last ones; see ``SequenceNetwork``. Subclasses bring the encoder.
+    """The next item predicted from the last ones; see ``SequenceNetwork``. Subclasses bring the encoder.
 
     A user without a training like is the average user; an item without a training row is told by its features alone.
     """
@@ -160,15 +160,15 @@ class SequenceModel(ContentDotProduct):
         """Read off the state at the end of each history, items and biases."""
         length, x = self.length, network.items()  # (I, d)
         self.items = ops.convert_to_numpy(x)
-        people = np.zeros((len(sequences), self.items.shape[1]), np.float32)
+        user_vectors = np.zeros((len(sequences), self.items.shape[1]), np.float32)
         liking = np.flatnonzero([len(mine) > 0 for mine in sequences])
         for start in range(0, len(liking), USERS_AT_ONCE):
             users = liking[start : start + USERS_AT_ONCE]
             recent = [sequences[user][-length:] for user in users]
             history, _ = padded(recent, length)
             last = np.arange(len(users)) * length + [len(items) - 1 for items in recent]
-            people[users] = ops.convert_to_numpy(network.states(x, history, last.astype(np.int32)))
-        self.new_bias = self._settle(people, ops.convert_to_numpy(network.b), train)
+            user_vectors[users] = ops.convert_to_numpy(network.states(x, history, last.astype(np.int32)))
+        self.new_bias = self._settle(user_vectors, ops.convert_to_numpy(network.b), train)
         self.projection = ops.convert_to_numpy(network.w)
         self.content_bias = np.zeros(len(self.projection), np.float32)
 

@@ -1,4 +1,4 @@
-"""How alike items are in content, and which modality's likeness goes with being liked by the same people.
+"""How alike items are in content, and which modality's similarity predicts likes by the same users.
 
 Reference: Cristianini, Shawe-Taylor, Elisseeff and Kandola (2001), On kernel-target alignment, NeurIPS.
 """
@@ -26,7 +26,7 @@ def modality_similarities(features: Features, train: Interactions) -> dict[str, 
 
 
 def modality_weights(similarities: dict[str, np.ndarray], train: Interactions) -> dict[str, float]:
-    """Weights >= 0 of the modalities, summing to 1: how well each one's likeness tells who is liked together.
+    """Weights >= 0 of the modalities, summing to 1: how well its similarity predicts which items are liked together.
 
     Least squares of the cosines between the items' training likes on the similarities, over pairs of different items
     that both have likes. All weigh alike where none of them helps.
@@ -68,7 +68,7 @@ def content_similarity(features: Features, train: Interactions) -> np.ndarray:
     if key not in _latest:
         _latest.clear()
         _latest[key] = _mixed(features, train)
-        for part in (features, train):  # an id may be given anew to what comes after it
+        for part in (features, train):  # an id may be given again to what comes after it
             weakref.finalize(part, _latest.pop, key, None)
     return _latest[key]
 

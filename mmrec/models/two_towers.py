@@ -1,8 +1,8 @@
-"""Two towers: one network makes a vector of a person, another of an item, and their cosine is the score.
+"""Two towers: one network makes a vector of a user, another of an item, and their cosine is the score.
 
 References: Yi, Yang, Hong, Cheng, Heldt, Kumthekar, Zhao, Wei and Chi (2019), Sampling-bias-corrected neural modeling
 for large corpus item recommendations, RecSys. Covington, Adams and Sargin (2016), Deep neural networks for YouTube
-recommendations, RecSys (people as the mean of what they used).
+recommendations, RecSys (users as the mean of what they used).
 """
 
 from typing import Any
@@ -21,10 +21,10 @@ from mmrec.models.settings import setting
 from mmrec.seeding import set_seed
 
 KEPT = (0.3, 0.95)
-"""The share of a person's likes that the tower sees in training is drawn from this range; it is asked for the rest."""
+"""The share of a user's likes that the tower sees in training is drawn from this range; it is asked for the rest."""
 USERS_AT_ONCE = 1024
 MOST_STEPS = 32
-"""Batches an epoch: where there are more people, a batch is larger, so that time grows with the people alone."""
+"""Batches an epoch: where there are more users, a batch is larger, so that time grows with the users alone."""
 
 
 class Towers(BatchLossModel):
@@ -35,7 +35,7 @@ class Towers(BatchLossModel):
         log_draw: (I,) logarithm of the probability that an item is in a batch.
         embedding_size: d.
         temperature: t.
-        dropout: share of the person's vector that is dropped in training.
+        dropout: share of the user's vector that is dropped in training.
         l2: weight of the squared vectors.
         identity_dropout: share of the items whose own vectors are left out in a step, so that W learns without them.
         seed: of what is dropped.
@@ -62,7 +62,7 @@ class Towers(BatchLossModel):
         self.log_draw = ops.convert_to_tensor(log_draw, "float32")  # (I,)
         self.random = keras.random.SeedGenerator(seed)
         d, small, wide = embedding_size, normal(0.05), normal(embedding_size**-0.5)
-        self.e_user = self.add_weight(shape=(users, d), initializer=small, name="people")
+        self.e_user = self.add_weight(shape=(users, d), initializer=small, name="users")
         self.e_item = self.add_weight(shape=(len(z), d), initializer=small, name="items")
         self.h = self.add_weight(shape=(len(z), d), initializer=small, name="history")
         self.w = self.add_weight(shape=(z.shape[1], d), initializer=wide, name="item_projection")
@@ -111,7 +111,7 @@ class Towers(BatchLossModel):
 
 
 class HeldBack(keras.utils.PyDataset):
-    """Some people at a time, each with a part of the likes kept and the others asked for, anew each epoch.
+    """Some users at a time, each with a part of the likes kept and the others asked for, drawn again each epoch.
 
     The inputs of a batch of P users: user (P,); kept (P, I) float32, 1 for each like that the tower sees; rows (n,),
     the items of the held-out likes. The targets: asker and place (m,), for each held-out like its user among the P
@@ -127,15 +127,15 @@ class HeldBack(keras.utils.PyDataset):
         super().__init__()
         self.liked, self.batch_size, self.rng = liked, batch_size, rng
         several = np.flatnonzero(np.diff(liked.indptr) > 1)
-        self.people = several if len(several) else np.flatnonzero(np.diff(liked.indptr))
+        self.users = several if len(several) else np.flatnonzero(np.diff(liked.indptr))
         self.on_epoch_end()
 
     def on_epoch_end(self) -> None:
-        """Shuffle the people."""
-        self.order = self.rng.permutation(self.people).astype(np.int32)
+        """Shuffle the users."""
+        self.order = self.rng.permutation(self.users).astype(np.int32)
 
     def __len__(self) -> int:
-        return -(-len(self.people) // self.batch_size)
+        return -(-len(self.users) // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         user = self.order[index * self.batch_size : (index + 1) * self.batch_size]
@@ -152,8 +152,8 @@ class HeldBack(keras.utils.PyDataset):
 
 def log_draw_of(liked: csr_matrix, batch_size: int) -> np.ndarray:
     """(I,): log(1 - (1 - r)^c), an item of c likes, each of which a batch asks for with probability r."""
-    people = max(1, int(np.count_nonzero(np.diff(liked.indptr))))
-    probability = min(1.0, batch_size / people) * (1 - sum(KEPT) / 2)
+    n_users = max(1, int(np.count_nonzero(np.diff(liked.indptr))))
+    probability = min(1.0, batch_size / n_users) * (1 - sum(KEPT) / 2)
     count = np.maximum(np.asarray(liked.sum(axis=0)).ravel(), 1)  # (I,)
     return np.log(-np.expm1(count * np.log1p(-probability)))
 
@@ -200,7 +200,7 @@ class TwoTowers(ContentDotProduct, FoldsInUsers):
         self._keep(network, liked, train)
 
     def _keep(self, network: Towers, liked: csr_matrix, train: Interactions) -> None:
-        """Read off people, items and biases."""
+        """Read off users, items and biases."""
         users, items = liked.shape
         at = np.arange(users, dtype=np.int32)
         parts = [network.person(part, liked[part].toarray()) for part in np.array_split(at, -(-users // USERS_AT_ONCE))]
@@ -208,13 +208,13 @@ class TwoTowers(ContentDotProduct, FoldsInUsers):
         people = np.concatenate([ops.convert_to_numpy(part) for part in parts]) / self.temperature  # (U, d)
         self.new_bias = self._settle(people.astype(np.float32), ops.convert_to_numpy(network.b), train)
         self.projection = ops.convert_to_numpy(network.w)
-        self.heard = ops.convert_to_numpy(network.history())  # (I, d)
+        self.history = ops.convert_to_numpy(network.history())  # (I, d)
         self.content_bias = np.zeros(len(self.projection), np.float32)
 
     def fold_in(self, liked: csr_matrix) -> np.ndarray:
-        """(B, I) float32: scores for people who were not there in training, from what they like, (B, I) sparse.
+        """(B, I) float32: scores for users who were not in training, from what they like, (B, I) sparse.
 
-        Such a person has no vector of their own, e = 0.
+        Such a user has no vector of their own, e = 0.
         """
         p = ops.convert_to_numpy(unit(liked @ self.heard)) / self.temperature  # (B, d)
         return (p @ self.items.T + self.bias).astype(np.float32)

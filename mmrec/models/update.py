@@ -2,7 +2,7 @@
 
 The model's folder keeps every file of new ratings that it was given, byte for byte, under ``updates/``, and
 ``model.json`` lists them. The updated model is the one that the batch procedure gives: append the rows of all these
-files, in order, to ``user_data.csv`` of the catalogue (and new people to ``users.csv``, if there is one), and train
+files, in order, to ``user_data.csv`` of the catalogue (and new users to ``users.csv``, if there is one), and train
 with the same settings; scores are the same to the bit (``Recommender.update``). The catalogue itself is never written,
 so the model stays bound to it.
 
@@ -27,7 +27,7 @@ from mmrec.features.extraction import extract
 from mmrec.files import atomic_write, sha256_file, write_json
 from mmrec.models import load_model
 from mmrec.models.base import Recommender, read_record
-from mmrec.models.new_ratings import hear
+from mmrec.models.new_ratings import update_profiles
 from mmrec.models.saving import save_model
 from mmrec.models.swap import folder_lock, replace_folder, restore_folder
 
@@ -42,14 +42,14 @@ class Update:
 
     Attributes:
         rows: new ratings.
-        people: people who gave them.
-        new_people: those of them whom the model did not know.
+        n_users: number of users who gave them.
+        n_new_users: how many of them the model did not know.
         ratings: all ratings that the model knows now.
     """
 
     rows: int
-    people: int
-    new_people: int
+    n_users: int
+    n_new_users: int
     ratings: int
 
 
@@ -66,10 +66,10 @@ def update_model(
 
     Args:
         folder: the model, as ``mmrec train`` wrote it.
-        new: a file with the columns of ``user_data.csv``; people may be new, items may not.
+        new: a file with the columns of ``user_data.csv``; users may be new, items may not.
         catalogue_folder: the catalogue that the model was trained on; by default where it lay then.
         drop_faulty: read that catalogue without its faulty rows, as the model was trained. ``new`` must have none.
-        keep_weights: fit nothing, only read people off their newer ratings; for models that can (``hear``).
+        keep_weights: fit nothing, update user profiles alone; for models with ``update_profiles``.
         progress: show bars.
 
     Raises:
@@ -93,7 +93,11 @@ def update_model(
         model = load_model(folder)
         features = extract(catalogue, record["encoders"] or None, progress=progress) if model.needs_features else None
         old, rows = _parts(catalogue, len(known.interactions))
-        model = hear(model, catalogue.interactions, features) if keep_weights else model.update(old, rows, features)
+        model = (
+            update_profiles(model, catalogue.interactions, features)
+            if keep_weights
+            else model.update(old, rows, features)
+        )
         entry: dict[str, Any] = {"file": f"{len(record.get('updates', [])) + 1:04d}.csv", "sha256": digest}
         entry |= {"name": new.name, "rows": len(rows), "weights kept": keep_weights}
         _put(folder, model, catalogue, record, entry, taken)
@@ -163,7 +167,7 @@ def _known(folder: Path, record: dict[str, Any], at: Path | None, drop_faulty: b
 
 
 def with_updates(catalogue: Catalogue, folder: Path) -> Catalogue:
-    """The catalogue that a model was trained on with all rows that it has learned since; people in the model's order.
+    """The catalogue that a model was trained on with all rows that it has learned since; users in the model's order.
 
     Raises:
         InputError: a kept file is missing or not what was learned.

@@ -32,7 +32,7 @@ class PairwiseFactors(BatchLossModel):
         super().__init__()
         self.l2 = l2
         width = embedding_size if z is None else 2 * embedding_size
-        self.p = self.add_weight(shape=(users, width), initializer=normal(0.05), name="people")  # [p; p']
+        self.p = self.add_weight(shape=(users, width), initializer=normal(0.05), name="users")  # [p; p']
         self.q = self.add_weight(shape=(items, embedding_size), initializer=normal(0.05), name="items")
         self.b = self.add_weight(shape=(items,), initializer="zeros", name="bias")
         self.z = None if z is None else ops.convert_to_tensor(z)  # (I, F)
@@ -53,7 +53,7 @@ class PairwiseFactors(BatchLossModel):
 
     def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Inputs of ``LikedAndDrawn`` -> scores (P, n) of its users and items, and their p (P, d), q (n, d), b (n,)."""
-        p = rows_of(self.p, inputs["people"])  # (P, d)
+        p = rows_of(self.p, inputs["users"])  # (P, d)
         q, b = self.read(inputs["items"])  # (n, d), (n,)
         return {"scores": ops.matmul(p, ops.transpose(q)) + b, "p": p, "q": q, "b": b}
 
@@ -74,12 +74,12 @@ class PairwiseFactors(BatchLossModel):
 
 
 class LikedAndDrawn(keras.utils.PyDataset):
-    """Some people at a time with all their likes, in random order once an epoch, and items drawn for all of them.
+    """Some users at a time with all their likes, in random order once an epoch, and items drawn for all of them.
 
     One sample serves all users of the batch, so it is not restricted to what each of them has not rated: a sampled
     item may be one that the user rated or likes. (Rendle et al. sample from the unrated items of the user.)
 
-    The inputs of a batch of P users with B likes: people (P,); items (n,), the liked and drawn items, each once. The
+    The inputs of a batch of P users with B likes: users (P,); items (n,), the liked and drawn items, each once. The
     targets: who and liked (B,), for each like its user among the P and its item among the n; drawn (N,), the drawn
     items among the n.
 
@@ -104,15 +104,15 @@ class LikedAndDrawn(keras.utils.PyDataset):
     ) -> None:
         super().__init__()
         self.user, self.item = likes.user.astype(np.int32), likes.item.astype(np.int32)
-        self.batch_size, self.users = batch_size, likes.n_users
+        self.batch_size, self.n_users = batch_size, likes.n_users
         self.known, self.negatives, self.rng = known.astype(np.int32), negatives, rng
         weight = (1.0 + np.bincount(likes.item, minlength=likes.n_items)[known]) ** popularity
         self.cumulated = np.cumsum(weight / weight.sum())
         self.on_epoch_end()
 
     def on_epoch_end(self) -> None:
-        """Shuffle the people, and cut between two of them wherever a batch is full."""
-        place = self.rng.permutation(self.users)[self.user]  # (B,), of each like's person
+        """Shuffle the users, and cut between two of them wherever a batch is full."""
+        place = self.rng.permutation(self.n_users)[self.user]  # (B,), of each like's user
         order = np.argsort(place, kind="stable")
         ends = np.cumsum(np.bincount(place, minlength=self.users))  # (U,)
         steps = max(1, len(self.user) // self.batch_size)
@@ -125,17 +125,17 @@ class LikedAndDrawn(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         rows = self.parts[index]
         drawn = np.searchsorted(self.cumulated, self.rng.random(self.negatives) * self.cumulated[-1])
-        people, who = np.unique(self.user[rows], return_inverse=True)
+        users, who = np.unique(self.user[rows], return_inverse=True)
         items, place = np.unique(np.concatenate([self.item[rows], self.known[drawn]]), return_inverse=True)
         liked, drawn = np.split(place.astype(np.int32), [len(rows)])
         targets = {"who": who.astype(np.int32), "liked": liked, "drawn": drawn}
-        return {"people": people, "items": items}, targets
+        return {"users": users, "items": items}, targets
 
 
 class BPR(DotProduct):
     """s_ui = b_i + p_u . q_i, learned from pairs of a liked and a drawn item; see ``PairwiseFactors``.
 
-    A batch holds some people with all their likes, and one draw of items serves all of them, so that a like meets many
+    A batch holds some users with all their likes, and one draw of items serves all of them, so that a like meets many
     items at the price of one product of matrices. The draw may include items that a user has rated. A user without a
     training like is the average user; an item without a training row has q = 0 and the least bias.
     """

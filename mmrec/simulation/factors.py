@@ -12,7 +12,7 @@ Words = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Factor:
-    """A latent property of items that people have a taste for.
+    """A latent property of items that users have a taste for.
 
     Attributes:
         name: what it is called in the data card.

@@ -22,7 +22,7 @@ class Ratings:
         user, item: indices.
         stars: 1 to 5.
         timestamp: seconds since 1970.
-        preference: what the person thought of the item at that time, before luck.
+        preference: what the user thought of the item at that time, before luck.
     """
 
     user: np.ndarray
@@ -42,7 +42,7 @@ def draw_ratings(truth: Truth, total: int, rng: np.random.Generator, activity: f
         activity: standard deviation of the log of the number of ratings per user.
 
     Raises:
-        InputError: more or fewer ratings than people and items allow.
+        InputError: more or fewer ratings than users and items allow.
     """
     users, items = len(truth.start), len(truth.items)
     if not LEAST * users <= total <= users * items // 2:

@@ -81,11 +81,11 @@ def simulate(
     _write_csv(part / "product_data.csv", table.drop(columns="language"))
     languages = np.random.default_rng(person_seeds[0]).choice(["zh", "en"], users, p=[1 / 3, 2 / 3])
     ages = np.random.default_rng(person_seeds[1]).integers(16, 80, users)
-    people = [f"u{user + 1:04d}" for user in range(users)]
-    _write_csv(part / "users.csv", pd.DataFrame({"user_id": people, "language": languages, "age": ages}))
+    user_ids = [f"u{user + 1:04d}" for user in range(users)]
+    _write_csv(part / "users.csv", pd.DataFrame({"user_id": user_ids, "language": languages, "age": ages}))
     _write_csv(
         part / "user_data.csv",
-        _rating_table(plan, factors, drawn, people, table["item_id"], languages, np.random.default_rng(review_seed)),
+        _rating_table(plan, factors, drawn, user_ids, table["item_id"], languages, np.random.default_rng(review_seed)),
     )
     truth.save(part / "truth.npz")
     shares = {
@@ -139,7 +139,7 @@ def _rating_table(
     scenario: Scenario,
     factors: ItemFactors,
     drawn: Ratings,
-    people: list[str],
+    user_ids: list[str],
     item_ids: pd.Series,
     languages: np.ndarray,
     rng: np.random.Generator,
@@ -152,7 +152,7 @@ def _rating_table(
     ]
     return pd.DataFrame(
         {
-            "user_id": np.array(people)[drawn.user],
+            "user_id": np.array(user_ids)[drawn.user],
             "item_id": np.array(item_ids)[drawn.item],
             "rating": drawn.stars,
             "timestamp": drawn.timestamp,

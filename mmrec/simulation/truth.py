@@ -12,7 +12,7 @@ from mmrec.simulation.factors import Process, Scenario
 SPREAD = 2.3
 """Deviation of preference in units of the noise: sets how much of a rating is luck."""
 EXPOSURE = 0.6
-"""How much people choose what they will like: exponent of preference in the probability of a rating."""
+"""How much users choose what they will like: exponent of preference in the probability of a rating."""
 CUTS = (-2.8, -1.4, 0.0, 1.5)
 """Where preference plus noise, less the threshold of a like, turns into 2, 3, 4 and 5 stars."""
 
@@ -42,7 +42,7 @@ class Truth:
     visible: np.ndarray
 
     def preference(self, users: np.ndarray, time: np.ndarray, columns: np.ndarray | None = None) -> np.ndarray:
-        """(B, I): what each person thinks of each item at a time in [0, 1].
+        """(B, I): what each user thinks of each item at a time in [0, 1].
 
         Args:
             users: (B,) indices.

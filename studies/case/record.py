@@ -41,7 +41,7 @@ FIRST = 100
 """Seed of the first shop; the embedded one has seed 0."""
 FORM: dict[str, Any] = {"fusion": "mimo", "units": 78}
 REVIEWS_READ = 2000
-"""Reviews that word vectors are learned from, beside the texts: all are made of a few patterns."""
+"""Reviews that word vectors are learned from, next to the texts: all are made of a few patterns."""
 BASE = "bag of words"
 ANSWERS = 5
 """Draws of the answers."""
@@ -78,8 +78,8 @@ def of_shop(seed: int, folder: Path) -> None:
         "oracle": Oracle(folder / "shop", "list"),
     }
     found = {name: scores_of(model, split) for name, model in models.items()}
-    heard = feedback_in(models[BASE], train, features, Truth.load(folder / "shop/truth.npz"), seed)
-    write_json(folder / "result.json", {"models": found, "feedback": heard, "data": catalogue.fingerprint})
+    updated = feedback_in(models[BASE], train, features, Truth.load(folder / "shop/truth.npz"), seed)
+    write_json(folder / "result.json", {"models": found, "feedback": updated, "data": catalogue.fingerprint})
 
 
 def scores_of(model: Any, split: Any) -> dict[str, float]:
@@ -138,7 +138,7 @@ def main() -> None:
         for name, metrics in runs[0]["models"].items()
         if name != BASE
     }
-    heard = {
+    updated = {
         name: over_shops(np.array([run["feedback"][name] for run in runs]))
         for name in ("all", "fewest", "middle", "most")
     }
@@ -147,7 +147,7 @@ def main() -> None:
         "size": SIZE,
         "models": table,
         f"difference from {BASE}": against,
-        "feedback": {"gain of the fourth list": heard, "median training ratings of the thirds": medians},
+        "feedback": {"gain of the fourth list": updated, "median training ratings of the thirds": medians},
         "runs": runs,
     }
     command = f"python -m studies.case.record --shops {options.shops}"

@@ -62,7 +62,7 @@ def with_feedback(
         likely = np.take_along_axis(probability, shown, axis=1)  # (U, k)
         liked = rng.random(shown.shape) < likely
         ratings = ratings.with_rows(_as_ratings(shown, liked, train))
-        models.append(models[-1].hear(ratings, features))
+        models.append(models[-1].update_profiles(ratings, features))
         lists.append(shown)
         answers.append(liked)
         quality.append(likely.mean(axis=1))

@@ -13,15 +13,15 @@ class Audience:
 
     Args:
         truth: of a simulated catalogue.
-        people: (U,) user indices of the catalogue.
+        users: (U,) user indices of the catalogue.
         rng: draws the answers; not the stream that a policy draws from.
 
     Attributes:
         probability: (U, I) float64, the probability of a like; only the oracle policy may read it.
     """
 
-    def __init__(self, truth: Truth, people: np.ndarray, rng: np.random.Generator) -> None:
-        self.probability = truth.like_probability(truth.preference(people, truth.until[people]))  # (U, I)
+    def __init__(self, truth: Truth, users: np.ndarray, rng: np.random.Generator) -> None:
+        self.probability = truth.like_probability(truth.preference(users, truth.until[users]))  # (U, I)
         self._likes = rng.random(self.probability.shape) < self.probability  # (U, I)
 
     @property

@@ -57,8 +57,8 @@ class Log:
         weight: (..., n), pi / mu of the item that was shown.
         answer: (..., n), 1 for a like, else 0.
         predicted: (..., n), the predicted answer to that item.
-        planned: (..., n), the answer that is predicted for the policy in question, with the same person.
-        square: (..., n), the mean square of the weights that this person might have met, sum over items of pi^2 / mu.
+        planned: (..., n), the answer that is predicted for the policy in question, with the same user.
+        square: (..., n), the mean square of the weights that this user might have met, sum over items of pi^2 / mu.
     """
 
     weight: np.ndarray
@@ -86,7 +86,7 @@ class Estimate:
 
 
 def direct(log: Log, level: float = 0.95) -> Estimate:
-    """The prediction, believed. Its interval knows of the persons drawn and not of the prediction's fault."""
+    """The prediction, believed. Its interval knows of the users drawn and not of the prediction's fault."""
     n = _showings(log)
     value, unmarked = log.planned.mean(axis=-1), np.zeros(log.planned.shape[:-1], bool)
     if n == 1:  # one showing has no spread to read an error from

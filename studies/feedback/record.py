@@ -35,7 +35,7 @@ from studies.feedback.replay import cut_in_time, listen, refit, replay, stand_st
 from studies.feedback.retraining import WAYS, AllAnswers, NeuralPolicy
 from studies.feedback.study import PolicyStudy, choose_settings, compare_over_draws, compare_policies
 
-TUNING_PEOPLE = 300
+TUNING_USERS = 300
 TUNING_SEED = 100
 L2 = (1.0, 3.0, 10.0, 30.0)
 GRIDS: dict[str, dict[str, tuple[float, ...]]] = {
@@ -90,8 +90,8 @@ def summary(study: PolicyStudy, base: str) -> dict[str, Any]:
     }
 
 
-def policy_results(arms: np.ndarray, truth: Truth, tuning: np.ndarray, people: np.ndarray, **loop: int) -> Any:
-    """Policies with settings chosen on the tuning people."""
+def policy_results(arms: np.ndarray, truth: Truth, tuning: np.ndarray, users: np.ndarray, **loop: int) -> Any:
+    """Policies with settings chosen on the tuning users."""
     makers: dict[str, Any] = {
         "oracle": lambda audience, seed: policies.Oracle(audience),
         "random": lambda audience, seed: policies.Random(),
@@ -103,13 +103,13 @@ def policy_results(arms: np.ndarray, truth: Truth, tuning: np.ndarray, people: n
         chosen[kind], logs[kind] = choose_settings(partial(linear, arms, kind), grid_of(kind), truth, tuning, **tried)
         makers[kind] = linear(arms, kind, **chosen[kind])
         print(kind, chosen[kind], flush=True)
-    study = compare_policies(makers, truth, people, **loop)
+    study = compare_policies(makers, truth, users, **loop)
     best = study.traces["oracle"][0].best.sum(axis=0).mean()
     return {"settings": chosen, "search": logs, "oracle's likes per user": best, **summary(study, "Greedy")}
 
 
 def retraining_results(
-    arms: np.ndarray, truth: Truth, tuning: np.ndarray, people: np.ndarray, l2: float, **loop: int
+    arms: np.ndarray, truth: Truth, tuning: np.ndarray, users: np.ndarray, l2: float, **loop: int
 ) -> Any:
     """The scorer trained in three ways, and the linear belief in two."""
 
@@ -126,7 +126,7 @@ def retraining_results(
         print(way, chosen[way], flush=True)
     makers["linear, from scratch"] = lambda audience, seed: AllAnswers(LinearBelief(arms, audience.n_users, l2))
     makers["linear, new"] = linear(arms, "Greedy", l2)
-    study = compare_policies(makers, truth, people, **loop)
+    study = compare_policies(makers, truth, users, **loop)
     lasts = {name: np.mean([trace.seconds[-1] for trace in traces]) for name, traces in study.traces.items()}
     return {"settings": chosen, "search": logs, "seconds of the last round": lasts, **summary(study, "scorer, warm")}
 
@@ -134,14 +134,14 @@ def retraining_results(
 def offpolicy_results(
     arms: np.ndarray,
     truth: Truth,
-    people: np.ndarray,
+    users: np.ndarray,
     l2: float,
     seed: int,
     logs: int = LOGS,
     showings: tuple[int, ...] = SHOWINGS,
 ) -> Any:
     """Coverage of intervals for policies ever further from the one that logged; each case has its own draws."""
-    audience = Audience(truth, people, np.random.default_rng([seed, 2]))
+    audience = Audience(truth, users, np.random.default_rng([seed, 2]))
     belief = LinearBelief(arms, audience.n_users, l2)
     logging, predicted = earlier_policies(audience, belief, np.random.default_rng([seed, 3]))
     results: dict[str, Any] = {
@@ -239,7 +239,7 @@ def draw_results(settings: dict[str, Any], ways: dict[str, Any], draws: int, rou
             makers[kind] = linear(arms, kind, **chosen)
         for way, chosen in ways.items():
             makers[f"scorer, {way}"] = partial(neural, arms, way, chosen)
-        users = np.arange(len(catalogue.user_ids))[TUNING_PEOPLE:]
+        users = np.arange(len(catalogue.user_ids))[TUNING_USERS:]
         study = compare_policies(makers, truth, users, seeds=1, seed=seed, rounds=rounds)
         for name in makers:
             regret.setdefault(name, []).append(float(study.per_user(name).mean()))
@@ -291,7 +291,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--draws", type=int, default=10, help="fresh catalogues, between 2 and 14")
     parser.add_argument(
-        "--only", default=",".join(PARTS), help="parts to do anew; others are kept, under the commit that made them"
+        "--only", default=",".join(PARTS), help="parts to do again; others are kept, under the commit that made them"
     )
     parser.add_argument("--out", type=Path, default=Path("results/feedback.json"))
     options = parser.parse_args()
@@ -300,18 +300,18 @@ def main() -> None:
     catalogue = open_dataset("embedded")
     truth = Truth.load(catalogue.folder / "truth.npz")
     arms = fused_features(extract(catalogue), catalogue.interactions)
-    tuning, people = np.split(np.arange(len(catalogue.user_ids)), [TUNING_PEOPLE])
+    tuning, users = np.split(np.arange(len(catalogue.user_ids)), [TUNING_USERS])
     loop = {"seeds": options.seeds, "rounds": options.rounds}
     earlier = load_record(options.out.stem, options.out.parent) if options.out.is_file() else {}
     results = earlier.get("results", {})
     kept = kept_parts(earlier, parts)
     if "policies" in parts:
-        results["policies"] = policy_results(arms, truth, tuning, people, **loop)
+        results["policies"] = policy_results(arms, truth, tuning, users, **loop)
     l2 = results["policies"]["settings"]["Greedy"]["l2"]
     if "retraining" in parts:
-        results["retraining"] = retraining_results(arms, truth, tuning, people, l2, **loop)
+        results["retraining"] = retraining_results(arms, truth, tuning, users, l2, **loop)
     if "offpolicy" in parts:
-        results["offpolicy"] = offpolicy_results(arms, truth, people, l2, seed=0)
+        results["offpolicy"] = offpolicy_results(arms, truth, users, l2, seed=0)
     if "draws" in parts:
         ways = results["retraining"]["settings"]
         chosen = results["policies"]["settings"]

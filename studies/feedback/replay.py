@@ -15,7 +15,7 @@ from mmrec.data.split import Split
 from mmrec.errors import InputError
 from mmrec.evaluation.protocol import Evaluation, evaluate
 from mmrec.models.base import Recommender
-from mmrec.models.new_ratings import hear
+from mmrec.models.new_ratings import update_profiles
 
 Learner = Callable[[Recommender, Interactions, Interactions], Recommender]
 """(the model so far, all rows before now, the newest of them) -> the model from now on."""
@@ -109,4 +109,4 @@ def refit(model: Recommender, before: Interactions, newest: Interactions) -> Rec
 
 def listen(model: Recommender, before: Interactions, newest: Interactions) -> Recommender:
     """Keep the weights, and compute user profiles from all ratings so far: nothing is fitted."""
-    return hear(model, before)
+    return update_profiles(model, before)

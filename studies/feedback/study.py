@@ -126,7 +126,7 @@ def compare_over_draws(found: Mapping[str, np.ndarray], base: str) -> pd.DataFra
 def compare_policies(
     makers: Mapping[str, Maker],
     truth: Truth,
-    people: np.ndarray,
+    users: np.ndarray,
     *,
     seeds: int,
     seed: int = 0,
@@ -138,14 +138,14 @@ def compare_policies(
     Args:
         makers: name -> maker of the policy.
         truth: of a simulated catalogue.
-        people: (U,) who takes part.
+        users: (U,) who takes part.
         seeds: number of runs, with seeds ``seed``, ``seed + 1``, ...
         seed: the first one.
         rounds, k: of ``run_loop``.
     """
     traces: dict[str, list[Trace]] = {name: [] for name in makers}
     for run in range(seed, seed + seeds):
-        audience = Audience(truth, people, np.random.default_rng([run, 0]))
+        audience = Audience(truth, users, np.random.default_rng([run, 0]))
         for name, make in makers.items():
             rng = np.random.default_rng([run, 1])
             traces[name].append(run_loop(make(audience, run), audience, rounds=rounds, k=k, rng=rng))
@@ -153,7 +153,7 @@ def compare_policies(
 
 
 def choose_settings(
-    make: Callable[..., Maker], grid: list[dict[str, Any]], truth: Truth, people: np.ndarray, **loop: Any
+    make: Callable[..., Maker], grid: list[dict[str, Any]], truth: Truth, users: np.ndarray, **loop: Any
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The settings with the least regret, on users who take no part in the comparison.
 
@@ -161,7 +161,7 @@ def choose_settings(
         make: settings as keyword arguments -> maker of the policy.
         grid: settings to try.
         truth: of a simulated catalogue.
-        people: (n,) whom to try them on.
+        users: (n,) whom to try them on.
         loop: ``seeds``, ``seed``, ``rounds`` and ``k`` of ``compare_policies``.
 
     Returns:
@@ -169,7 +169,7 @@ def choose_settings(
     """
     log = []
     for settings in grid:
-        study = compare_policies({"tried": make(**settings)}, truth, people, **loop)
+        study = compare_policies({"tried": make(**settings)}, truth, users, **loop)
         log.append({**settings, "regret": float(study.per_user("tried").mean())})
     best = min(range(len(grid)), key=lambda at: log[at]["regret"])
     return grid[best], log

@@ -91,7 +91,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "embedded": {},
     "films": {"epochs": 40, "learning_rate": 6e-3, "averaging": 0.98, "dropout": 0.3},
 }
-"""Over the defaults. Films: half the steps, at twice the rate. On rows held back from the training rows (one seed) the
+"""Over the defaults. Films: half the steps, at twice the rate. On rows held out from the training rows (one seed) the
 network has AUC .753 and NDCG@20 .098 so, .629 and .178 of new films; by the defaults .756 and .099, .631 and .171; on
 all columns in place of the main axes .755 and .100, .621 and .123. Chosen on one draw of held-out items.
 """

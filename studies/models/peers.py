@@ -69,11 +69,11 @@ def linear(split: Split) -> dict[str, float]:
     return {"ease": own, "numpy.linalg.inv": bare, "bare / ease": bare / own}
 
 
-def factors(bundle: BenchmarkData, split: Split) -> dict[str, dict[str, Any]]:
+def factors(data: BenchmarkData, split: Split) -> dict[str, dict[str, Any]]:
     """Seconds an epoch of VBPR and, where it is installed, of Cornac's at the same settings, for each batch size."""
     from mmrec.models.preprocessing import Preprocessor
 
-    tables = Preprocessor.fit(bundle.features, split.train).tables(bundle.features)
+    tables = Preprocessor.fit(data.features, split.train).tables(data.features)
     given = split.train, np.concatenate(list(tables.values()), axis=1)  # and (I, F)
     peers = THREADS if find_spec("cornac") and find_spec("torch") else {}
     rows: dict[str, dict[str, Any]] = {}
@@ -82,7 +82,7 @@ def factors(bundle: BenchmarkData, split: Split) -> dict[str, dict[str, Any]]:
         """Seconds of a fit of ours; ``components`` keeps all columns, as Cornac's does."""
         settings = {**SHARED, "embedding_size": VECTOR, "batch_size": size, "components": given[1].shape[1]}
         model = make_model("vbpr", epochs=epochs, **settings)
-        return seconds(lambda: model.fit(split.train, bundle.features))
+        return seconds(lambda: model.fit(split.train, data.features))
 
     def cornac(threads: int, size: int, epochs: int) -> float:
         return pool.submit(cornac_seconds, *given, threads, size, epochs).result()
@@ -148,12 +148,12 @@ def main() -> None:
     there = [name for name in PEERS if find_spec(name)]
     if len(there) < len(PEERS):
         print(f"left out: {', '.join(sorted(set(PEERS) - set(there)))} (not installed)")
-    bundle = read_layout(Path(variable(DATA)) / "lastfm-2k", "mmrec")
-    split = bundle.split()
+    data = read_layout(Path(variable(DATA)) / "lastfm-2k", "mmrec")
+    split = data.split()
     results: dict[str, Any] = {
         "ease": linear(split),
         "ranking": [row for size in top_k_speed.SIZES for row in top_k_speed.measure(*size, seed=0)],
-        "vbpr": factors(bundle, split),
+        "vbpr": factors(data, split),
     }
     print("ease    " + ", ".join(f"{name} {value:.4f}" for name, value in results["ease"].items()))
     for row in results["ranking"]:
@@ -165,7 +165,7 @@ def main() -> None:
         machine = {"system": platform.system(), "machine": platform.machine(), "cpus": os.cpu_count()}
         results |= {"machine": machine, "peers": {name: version(name) for name in there}}
         told = "MMREC_DATA=DIR python -m studies.models.peers --out results/peers.json"
-        save_record(options.out, results, seed=0, seeds=1, data_hash=bundle.fingerprint, command=told)
+        save_record(options.out, results, seed=0, seeds=1, data_hash=data.fingerprint, command=told)
         print(options.out)
 
 

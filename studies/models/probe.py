@@ -16,10 +16,10 @@ DIMENSIONS = 32
 
 
 def item_vectors(scores: np.ndarray, dimensions: int = DIMENSIONS) -> np.ndarray:
-    """(I, d): items as the main directions in which people's scores of them differ.
+    """(I, d): items as the main directions in which users' scores of them differ.
 
     Args:
-        scores: (U, I) of a model; each user's are standardised first, so that no person outweighs another.
+        scores: (U, I) of a model; each user's are standardised first, so that no user outweighs another.
         dimensions: d.
     """
     centred = scores - scores.mean(axis=1, keepdims=True)

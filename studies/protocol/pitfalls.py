@@ -94,9 +94,9 @@ def one_by_one(
     likes = (likes - likes.multiply(seen)).tocsr()
     likes.eliminate_zeros()
     user, item = likes.nonzero()
-    people, place = np.unique(user, return_inverse=True)
-    scores = model.scores(people)  # (n, I)
-    others = (seen[people].toarray() == 0) & (likes[people].toarray() == 0)  # (n, I)
+    users, place = np.unique(user, return_inverse=True)
+    scores = model.scores(users)  # (n, I)
+    others = (seen[users].toarray() == 0) & (likes[users].toarray() == 0)  # (n, I)
     among = _drawn(others[place], drawn, rng)  # (m, I)
     own = scores[place, item][:, None]  # (m, 1)
     above = (among & (scores[place] > own)).sum(axis=1)
@@ -108,7 +108,7 @@ def one_by_one(
     per_user = {name: np.bincount(place, value) / count for name, value in found.items()}
     none = np.zeros(0)
     means = {name: float(value.mean()) for name, value in per_user.items()}
-    return Evaluation(means, per_user, people, none.astype(np.int64), none, none.astype(bool))
+    return Evaluation(means, per_user, users, none.astype(np.int64), none, none.astype(bool))
 
 
 def _drawn(others: np.ndarray, count: int | None, rng: np.random.Generator) -> np.ndarray:

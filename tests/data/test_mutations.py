@@ -154,7 +154,7 @@ def decoded(path: Path, picture: bool) -> bytes | None:
 
 
 def test_what_is_read_of_damaged_media_has_its_features(tmp_path, monkeypatch):
-    """By the default encoders: finite, the original's where the same is read, and the same bits when encoded anew."""
+    """By the default encoders: finite, the original's where the same is read, and the same bits when encoded again."""
     monkeypatch.setenv("MMREC_CACHE", str(tmp_path / "cache"))
     originals = {kind: tmp_path / f"original.{kind.lower()}" for kind in (*PICTURES, *SOUNDS)}
     for kind, data in small_media().items():

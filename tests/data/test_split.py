@@ -1,4 +1,4 @@
-"""Splits: nothing of a person's test lies before their training rows."""
+"""Splits: nothing of a user's test lies before their training rows."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Feature rows beside the wrong items show in what people like together."""
+"""Feature rows next to the wrong items show in what users like together."""
 
 import sys
 
@@ -15,7 +15,7 @@ USERS, ITEMS, EACH = 300, 120, 10
 
 @pytest.fixture(scope="module")
 def train() -> Interactions:
-    """Everybody likes items of one of six kinds; kinds stand in no order."""
+    """Every user likes items of one of six kinds; kinds stand in no order."""
     rng = np.random.default_rng(0)
     kind = rng.integers(0, 6, ITEMS)
     user = np.repeat(np.arange(USERS), EACH)

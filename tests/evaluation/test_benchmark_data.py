@@ -33,37 +33,37 @@ def given(request, tmp_path) -> tuple[Path, str]:
 
 
 def test_the_given_split_is_kept(given):
-    bundle = read_layout(*given)
-    assert (len(bundle.user_ids), len(bundle.item_ids)) == (USERS, ITEMS)
-    split = bundle.split()
+    benchmark_data = read_layout(*given)
+    assert (len(benchmark_data.user_ids), len(benchmark_data.item_ids)) == (USERS, ITEMS)
+    split = benchmark_data.split()
     assert pairs_of(split.train) == expected_part(0)
     assert pairs_of(split.validation) == expected_part(1)
     assert pairs_of(split.test["warm"]) == expected_part(2)
     assert list(split.test) == ["warm"]
     assert not split.cold_items.any()
     assert not split.cold_users.any()
-    assert bundle.interactions.is_implicit()
+    assert benchmark_data.interactions.is_implicit()
 
 
 def test_feature_rows_are_the_items(given):
-    bundle = read_layout(*given)
-    assert bundle.features.modalities == ("text", "image")
-    assert bundle.features.item_ids == bundle.item_ids == tuple(map(str, range(ITEMS)))
-    np.testing.assert_allclose(bundle.features.blocks["text"], features().astype(np.float32))
-    assert bundle.features.blocks["image"].dtype == np.float32
-    np.testing.assert_array_equal(bundle.features.present.sum(axis=0), [ITEMS, ITEMS, 0])
+    benchmark_data = read_layout(*given)
+    assert benchmark_data.features.modalities == ("text", "image")
+    assert benchmark_data.features.item_ids == benchmark_data.item_ids == tuple(map(str, range(ITEMS)))
+    np.testing.assert_allclose(benchmark_data.features.blocks["text"], features().astype(np.float32))
+    assert benchmark_data.features.blocks["image"].dtype == np.float32
+    np.testing.assert_array_equal(benchmark_data.features.present.sum(axis=0), [ITEMS, ITEMS, 0])
 
 
 def test_cold_items_leave_training_and_are_a_test_of_their_own(given):
-    bundle = read_layout(*given)
-    split = bundle.split(seed=3, cold_items=0.2)
+    benchmark_data = read_layout(*given)
+    split = benchmark_data.split(seed=3, cold_items=0.2)
     cold = set(np.flatnonzero(split.cold_items).tolist())
     assert len(cold) == 4
     everything = [expected_part(number) for number in range(3)]
     for rows, all_of_it in zip((split.train, split.validation, split.test["warm"]), everything, strict=True):
         assert pairs_of(rows) == {(u, i) for u, i in all_of_it if i not in cold}
     assert pairs_of(split.test["cold-item"]) == {(u, i) for u, i in set().union(*everything) if i in cold}
-    again = bundle.split(seed=3, cold_items=0.2)
+    again = benchmark_data.split(seed=3, cold_items=0.2)
     np.testing.assert_array_equal(split.cold_items, again.cold_items)
 
 
@@ -78,9 +78,9 @@ def test_cold_users_likewise(given):
 def test_without_features_the_highest_id_counts(tmp_path):
     folder = tmp_path / "baby"
     write_inter(folder)
-    bundle = read_layout(folder, "mmrec")
-    assert len(bundle.item_ids) == ITEMS
-    assert bundle.features.modalities == ()
+    benchmark_data = read_layout(folder, "mmrec")
+    assert len(benchmark_data.item_ids) == ITEMS
+    assert benchmark_data.features.modalities == ()
 
 
 def test_missing_files_columns_and_layouts_are_named(tmp_path):
@@ -115,16 +115,16 @@ def extracted(monkeypatch) -> list[Catalogue]:
 
 
 def test_microlens_becomes_a_catalogue(tmp_path, extracted):
-    bundle = read_layout(write_microlens(tmp_path / "ml"), "microlens")
-    assert bundle.item_ids == ("b", "a", "c")  # titles first, then what only pairs name
-    assert bundle.user_ids == ("u0", "u1")
+    benchmark_data = read_layout(write_microlens(tmp_path / "ml"), "microlens")
+    assert benchmark_data.item_ids == ("b", "a", "c")  # titles first, then what only pairs name
+    assert benchmark_data.user_ids == ("u0", "u1")
     (catalogue,) = extracted
     assert catalogue.items["text"].tolist() == ["One, with comma", "Two", ""]
     assert catalogue.items["image"].tolist() == ["", "covers/a.jpg", ""]
     assert catalogue.items["audio"].tolist() == ["audios/b.mp3", "", ""]
-    assert bundle.interactions.timestamp.tolist() == [1_600_000_000 + n for n in range(24)]
-    assert bundle.interactions.item[:3].tolist() == [1, 0, 2]
-    split = bundle.split()
+    assert benchmark_data.interactions.timestamp.tolist() == [1_600_000_000 + n for n in range(24)]
+    assert benchmark_data.interactions.item[:3].tolist() == [1, 0, 2]
+    split = benchmark_data.split()
     for user in range(2):  # of 12 rows in time: 9 train, 1 validates, 2 test
         times = [rows.timestamp[rows.user == user] for rows in (split.train, split.validation, split.test["warm"])]
         assert [len(part) for part in times] == [9, 1, 2]
@@ -142,9 +142,9 @@ def test_a_catalogue_is_cut_by_time_with_its_duplicates_together(tmp_path, extra
     made = Catalogue(tmp_path, items, ("x", "y", "z"), rows, ("",) * 30, pd.DataFrame(), pd.DataFrame(), "f00d")
     reader = SimpleNamespace(read_catalogue=lambda folder, drop_faulty: made)
     monkeypatch.setitem(sys.modules, "mmrec.data.reader", reader)
-    bundle = read_layout(tmp_path, "catalogue")
-    assert isinstance(bundle, BenchmarkData)
-    assert (bundle.fingerprint, bundle.duplicates) == ("f00d", [[0, 9]])
-    assert set(bundle.split().test["warm"].item.tolist()) == {9}
-    draws = [bundle.split(seed, cold_items=0.3).cold_items[[0, 9]].tolist() for seed in range(20)]
+    benchmark_data = read_layout(tmp_path, "catalogue")
+    assert isinstance(benchmark_data, BenchmarkData)
+    assert (benchmark_data.fingerprint, benchmark_data.duplicates) == ("f00d", [[0, 9]])
+    assert set(benchmark_data.split().test["warm"].item.tolist()) == {9}
+    draws = [benchmark_data.split(seed, cold_items=0.3).cold_items[[0, 9]].tolist() for seed in range(20)]
     assert {tuple(draw) for draw in draws} == {(True, True), (False, False)}

@@ -64,8 +64,8 @@ def features_of_interactions(interactions) -> Features:
 
 
 @pytest.fixture(scope="module")
-def bundle(rows, features) -> BenchmarkData:
-    """Each person's last two rows are validation and test; item 0 is kept out of training."""
+def benchmark_data(rows, features) -> BenchmarkData:
+    """Each user's last two rows are validation and test; item 0 is kept out of training."""
     last = by_time(rows)
     part = np.zeros(len(rows), int)
     part[last.validation.row], part[last.test["warm"].row] = 1, 2
@@ -74,26 +74,26 @@ def bundle(rows, features) -> BenchmarkData:
     return BenchmarkData("toy", users, features.item_ids, rows, features, "fingerprint", part)
 
 
-def otherwise(bundle: BenchmarkData, *parts: int) -> BenchmarkData:
+def otherwise(benchmark_data: BenchmarkData, *parts: int) -> BenchmarkData:
     """The same training rows; other items, ratings, times and reviews in the rows of the given parts."""
-    rng, rows = np.random.default_rng(9), bundle.interactions
-    change = np.isin(bundle.part, parts)
+    rng, rows = np.random.default_rng(9), benchmark_data.interactions
+    change = np.isin(benchmark_data.part, parts)
     item, rating, time = rows.item.copy(), rows.rating.copy(), rows.timestamp.copy()
     item[change] = (item[change] + rng.integers(1, ITEMS, change.sum())) % ITEMS
     rating[change] = 6 - rating[change]
     time[change] += 10**9
-    reviews = csr_matrix(np.where(change[:, None], 5.0, bundle.features.reviews.toarray()).astype(np.float32))
-    table = replace(bundle.features, reviews=reviews)
+    reviews = csr_matrix(np.where(change[:, None], 5.0, benchmark_data.features.reviews.toarray()).astype(np.float32))
+    table = replace(benchmark_data.features, reviews=reviews)
     rows = replace(rows, item=item, rating=rating, timestamp=time)
-    return replace(bundle, interactions=rows, features=table)
+    return replace(benchmark_data, interactions=rows, features=table)
 
 
 # What a model reads
 
 
-def reads_beyond_training(fit, bundle: BenchmarkData) -> bool:
-    """Whether the scores of ``fit(bundle)`` change with the rows of validation and test."""
-    scores = [fit(one).scores(np.arange(USERS)) for one in (bundle, otherwise(bundle, 1, 2))]
+def reads_beyond_training(fit, benchmark_data: BenchmarkData) -> bool:
+    """Whether the scores of ``fit(benchmark_data)`` change with the rows of validation and test."""
+    scores = [fit(one).scores(np.arange(USERS)) for one in (benchmark_data, otherwise(benchmark_data, 1, 2))]
     return not np.array_equal(*scores)
 
 
@@ -103,20 +103,20 @@ def fit_as_the_benchmark_does(name):
 
 
 @pytest.mark.parametrize("name", REGISTRY)
-def test_no_model_reads_beyond_training(name, bundle):
-    assert not reads_beyond_training(fit_as_the_benchmark_does(name), bundle)
+def test_no_model_reads_beyond_training(name, benchmark_data):
+    assert not reads_beyond_training(fit_as_the_benchmark_does(name), benchmark_data)
 
 
-def test_the_changed_rows_are_all_others_and_no_training_row(bundle):
+def test_the_changed_rows_are_all_others_and_no_training_row(benchmark_data):
     """Else the test above could not fail."""
-    before, after = bundle.split(), otherwise(bundle, 1, 2).split()
+    before, after = benchmark_data.split(), otherwise(benchmark_data, 1, 2).split()
     for column in ("user", "item", "rating", "timestamp", "row"):
         assert np.array_equal(getattr(before.train, column), getattr(after.train, column))
     for old, new in ((before.validation, after.validation), (before.test["warm"], after.test["warm"])):
         assert len(old) == len(new) > 0
         assert (old.item != new.item).all()
     kept = after.train.row
-    reviews = [one.features.reviews[kept].toarray() for one in (bundle, otherwise(bundle, 1, 2))]
+    reviews = [one.features.reviews[kept].toarray() for one in (benchmark_data, otherwise(benchmark_data, 1, 2))]
     assert np.array_equal(*reviews)
 
 
@@ -137,26 +137,28 @@ class ReadsTheWholeTable(Popularity):
         super()._fit(self.everything, features)
 
 
-def fit_with_all_reviews(bundle):
-    return ReadsAllReviews().fit(bundle.split().train, bundle.features)
+def fit_with_all_reviews(benchmark_data):
+    return ReadsAllReviews().fit(benchmark_data.split().train, benchmark_data.features)
 
 
-def fit_with_the_whole_table(bundle):
-    ReadsTheWholeTable.everything = bundle.interactions
-    return ReadsTheWholeTable().fit(bundle.split().train)
+def fit_with_the_whole_table(benchmark_data):
+    ReadsTheWholeTable.everything = benchmark_data.interactions
+    return ReadsTheWholeTable().fit(benchmark_data.split().train)
 
 
-def fit_on_scales_of_all_items(bundle):
+def fit_on_scales_of_all_items(benchmark_data):
     """The model is honest; its features were scaled beforehand, with items known from the test alone."""
-    rated = np.bincount(bundle.interactions.item[bundle.interactions.rating >= 4], minlength=ITEMS) > 0
-    image = bundle.features.blocks["image"]
+    rated = np.bincount(benchmark_data.interactions.item[benchmark_data.interactions.rating >= 4], minlength=ITEMS) > 0
+    image = benchmark_data.features.blocks["image"]
     weighed = image * (image[rated].std(axis=0) + np.arange(5))
-    table = replace(bundle.features, blocks={**bundle.features.blocks, "image": weighed.astype(np.float32)})
-    return make_model("content", modality="image", scaled=False).fit(bundle.split().train, table)
+    table = replace(
+        benchmark_data.features, blocks={**benchmark_data.features.blocks, "image": weighed.astype(np.float32)}
+    )
+    return make_model("content", modality="image", scaled=False).fit(benchmark_data.split().train, table)
 
 
-def fit_on_training_and_test(bundle):
-    split = bundle.split()
+def fit_on_training_and_test(benchmark_data):
+    split = benchmark_data.split()
     both = {
         column: np.concatenate([getattr(split.train, column), getattr(split.test["warm"], column)])
         for column in ("user", "item", "rating", "timestamp", "row")
@@ -168,18 +170,20 @@ def fit_on_training_and_test(bundle):
     "planted",
     [fit_with_all_reviews, fit_with_the_whole_table, fit_on_scales_of_all_items, fit_on_training_and_test],
 )
-def test_a_planted_leak_is_caught(planted, bundle):
-    assert reads_beyond_training(planted, bundle)
+def test_a_planted_leak_is_caught(planted, benchmark_data):
+    assert reads_beyond_training(planted, benchmark_data)
 
 
-def test_reviews_of_training_rows_may_be_read(bundle):
+def test_reviews_of_training_rows_may_be_read(benchmark_data):
     """The check tells a leak from a model that reads what it may."""
 
     class ReadsItsOwnReviews(FeatureEASE):
         def _item_weights(self, train, features):
             return super()._item_weights(train, features) * float(features.reviews[train.row].sum())
 
-    assert not reads_beyond_training(lambda one: ReadsItsOwnReviews().fit(one.split().train, one.features), bundle)
+    assert not reads_beyond_training(
+        lambda one: ReadsItsOwnReviews().fit(one.split().train, one.features), benchmark_data
+    )
 
 
 # The search for settings
@@ -199,7 +203,7 @@ def searched(name):
 SEARCHED = [name for name in REGISTRY if searched(name) and not is_network(name)]
 
 
-def chosen_by(bundle: BenchmarkData, models=SEARCHED, tries: int = 10, cases=("warm",)) -> dict:
+def chosen_by(benchmark_data: BenchmarkData, models=SEARCHED, tries: int = 10, cases=("warm",)) -> dict:
     """Settings, log, validation, scores and winner of a benchmark, without what was measured by the clock."""
     scores: dict[str, np.ndarray] = {}
     fit_once = benchmark_module.fit_once
@@ -211,7 +215,7 @@ def chosen_by(bundle: BenchmarkData, models=SEARCHED, tries: int = 10, cases=("w
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(benchmark_module, "fit_once", kept)
-        result = benchmark(bundle, models, seeds=2, tries=tries, cases=cases, folds=3)
+        result = benchmark(benchmark_data, models, seeds=2, tries=tries, cases=cases, folds=3)
     errors = [run for run in result["runs"] if "error" in run]
     assert not errors, errors
     logs = {name: [{**entry, "seconds": 0} for entry in found["log"]] for name, found in result["search"].items()}
@@ -229,17 +233,17 @@ def chosen_by(bundle: BenchmarkData, models=SEARCHED, tries: int = 10, cases=("w
 
 
 @pytest.fixture(scope="module")
-def honest(bundle) -> dict:
-    return chosen_by(bundle)
+def honest(benchmark_data) -> dict:
+    return chosen_by(benchmark_data)
 
 
-def test_the_search_does_not_see_the_test(bundle, honest):
+def test_the_search_does_not_see_the_test(benchmark_data, honest):
     assert max(len(log) for log in honest["log"].values()) > 3  # there was something to choose
     assert honest["scores"]
-    assert chosen_by(otherwise(bundle, 2)) == honest
+    assert chosen_by(otherwise(benchmark_data, 2)) == honest
 
 
-def test_no_network_and_no_search_of_one_sees_the_test(bundle, monkeypatch):
+def test_no_network_and_no_search_of_one_sees_the_test(benchmark_data, monkeypatch):
     for name in REGISTRY:  # epochs do not change what is read
         kind = model_class(name)
         if is_network(name):
@@ -247,34 +251,34 @@ def test_no_network_and_no_search_of_one_sees_the_test(bundle, monkeypatch):
             fewer["epochs"] = replace(fewer["epochs"], default=1, search=())
             monkeypatch.setattr(kind, "declared", fewer)
     networks = [name for name in REGISTRY if is_network(name)]
-    assert chosen_by(otherwise(bundle, 2), networks, QUICKLY) == chosen_by(bundle, networks, QUICKLY)
+    assert chosen_by(otherwise(benchmark_data, 2), networks, QUICKLY) == chosen_by(benchmark_data, networks, QUICKLY)
 
 
 COLD = ("popularity", "content-popularity", "ease-features", "graph-filter-features", "content", "popularity-and-taste")
 
 
-def new_ones_otherwise(bundle: BenchmarkData, case: str, fold: int) -> BenchmarkData:
+def new_ones_otherwise(benchmark_data: BenchmarkData, case: str, fold: int) -> BenchmarkData:
     """Other users or items and other ratings in the rows of the new ones of one fold, which are its test.
 
     Rows of new items go to other new items of the fold, rows of new users to other new users; so they stay its test.
     """
-    split, rng = list(bundle.folds(case, 3))[fold], np.random.default_rng(9)
-    rows, change = bundle.interactions, np.zeros(len(bundle.interactions), bool)
+    split, rng = list(benchmark_data.folds(case, 3))[fold], np.random.default_rng(9)
+    rows, change = benchmark_data.interactions, np.zeros(len(benchmark_data.interactions), bool)
     change[split.test[case].row] = True
     rating = np.where(change, 6 - rows.rating, rows.rating).astype(np.float32)
     new = np.flatnonzero(split.cold_items if case == "cold-item" else split.cold_users)
     column = "item" if case == "cold-item" else "user"
     moved = np.where(change, rng.choice(new, len(change)), getattr(rows, column))
-    return replace(bundle, interactions=replace(rows, rating=rating, **{column: moved}))
+    return replace(benchmark_data, interactions=replace(rows, rating=rating, **{column: moved}))
 
 
-def for_new_ones(bundle: BenchmarkData, case: str, fold: int, models=COLD, tries: int = 4) -> dict:
+def for_new_ones(benchmark_data: BenchmarkData, case: str, fold: int, models=COLD, tries: int = 4) -> dict:
     """Settings chosen for one fold, what each try reached on the inner split, and the scores of the last fit."""
-    split, found = list(bundle.folds(case, 3))[fold], {}
+    split, found = list(benchmark_data.folds(case, 3))[fold], {}
     inner = module.within_training(split, seed=fold)
     for name in models:
-        kept, log = module.choose_settings(inner, bundle.features, name, {}, tries, case=case)
-        model = module.make(name, fold, kept.settings).fit(split.train, bundle.features)
+        kept, log = module.choose_settings(inner, benchmark_data.features, name, {}, tries, case=case)
+        model = module.make(name, fold, kept.settings).fit(split.train, benchmark_data.features)
         reached = [entry[module.CRITERION] for entry in log]
         found[name] = (kept.settings, reached, model.scores(np.arange(split.train.n_users)).tobytes())
     return found
@@ -321,11 +325,11 @@ def test_a_fold_that_is_searched_on_its_own_test_is_caught(bundle_of_folds, monk
     assert for_new_ones(other, "cold-item", 0) != for_new_ones(bundle_of_folds, "cold-item", 0)
 
 
-def test_the_search_sees_the_validation(bundle, honest):
-    assert chosen_by(otherwise(bundle, 1))["log"] != honest["log"]
+def test_the_search_sees_the_validation(benchmark_data, honest):
+    assert chosen_by(otherwise(benchmark_data, 1))["log"] != honest["log"]
 
 
-def test_a_search_on_the_test_is_caught(bundle, monkeypatch):
+def test_a_search_on_the_test_is_caught(benchmark_data, monkeypatch):
     """The evaluator is made to answer every question with the test, as the search of many a project does."""
     evaluate = module.evaluate
 
@@ -333,10 +337,10 @@ def test_a_search_on_the_test_is_caught(bundle, monkeypatch):
         return evaluate(model, split, case, on="test", **options)
 
     monkeypatch.setattr(module, "evaluate", answers_with_the_test)
-    assert chosen_by(otherwise(bundle, 2)) != chosen_by(bundle)
+    assert chosen_by(otherwise(benchmark_data, 2)) != chosen_by(benchmark_data)
 
 
-def test_a_search_that_is_given_the_test_as_validation_is_caught(bundle, monkeypatch):
+def test_a_search_that_is_given_the_test_as_validation_is_caught(benchmark_data, monkeypatch):
     split = BenchmarkData.split
 
     def mixed(self, **options) -> Split:
@@ -344,30 +348,30 @@ def test_a_search_that_is_given_the_test_as_validation_is_caught(bundle, monkeyp
         return replace(parts, validation=parts.test["warm"])
 
     monkeypatch.setattr(BenchmarkData, "split", mixed)
-    assert chosen_by(otherwise(bundle, 2)) != chosen_by(bundle)
+    assert chosen_by(otherwise(benchmark_data, 2)) != chosen_by(benchmark_data)
 
 
 # The vocabulary
 
 
-def test_words_without_a_training_row_are_not_learned(bundle):
+def test_words_without_a_training_row_are_not_learned(benchmark_data):
     """Word 0 stands in item 0 alone, which has no training row, and in the reviews of rows that do not train."""
-    table = bundle.features
+    table = benchmark_data.features
     text = table.blocks["text"].copy()
     text[:, 0], text[0, 0] = 0, 3
-    others = (bundle.part > 0).astype(np.float32)
+    others = (benchmark_data.part > 0).astype(np.float32)
     reviews = csr_matrix(np.column_stack([others, table.reviews.toarray()[:, 1:]]).astype(np.float32))
     table = replace(table, blocks={**table.blocks, "text": text}, reviews=reviews)
-    split = bundle.split()
+    split = benchmark_data.split()
     assert 0 not in split.train.item
     words = Preprocessor.fit(table, split.train).words
     assert words.tolist() == [word for word in range(WORDS) if text[np.unique(split.train.item), word].any()]
     assert 0 not in words
-    assert 0 in Preprocessor.fit(table, bundle.interactions).words  # fitted on all rows, it would be
+    assert 0 in Preprocessor.fit(table, benchmark_data.interactions).words  # fitted on all rows, it would be
 
 
-def test_document_frequency_counts_training_items_alone(bundle):
-    split, table = bundle.split(), bundle.features
+def test_document_frequency_counts_training_items_alone(benchmark_data):
+    split, table = benchmark_data.split(), benchmark_data.features
     more = {name: np.vstack([block, 7 * np.ones_like(block[:1])]) for name, block in table.blocks.items()}
     longer = replace(
         table,

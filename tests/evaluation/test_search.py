@@ -12,12 +12,12 @@ from mmrec.models.ease import EASE
 from mmrec.models.settings import Setting
 
 
-def search(bundle, tries=TRIES, **options):
-    return choose_settings(bundle.split(), bundle.features, "ease", {}, tries, **options)
+def search(benchmark_data, tries=TRIES, **options):
+    return choose_settings(benchmark_data.split(), benchmark_data.features, "ease", {}, tries, **options)
 
 
-def reached(bundle, **settings):
-    split = bundle.split()
+def reached(benchmark_data, **settings):
+    split = benchmark_data.split()
     return evaluate(make_model("ease", **settings).fit(split.train), split, on="validation").summary["ndcg@20"]
 
 
@@ -41,27 +41,27 @@ def proposed(declared, value_of, *, most=50):
     return found
 
 
-def test_settings_are_the_best_on_validation(bundle):
-    fitted, log = search(bundle)
+def test_settings_are_the_best_on_validation(benchmark_data):
+    fitted, log = search(benchmark_data)
     tried = {entry["settings"]["l2"]: entry["ndcg@20"] for entry in log}
     assert list(tried)[:4] == [EASE.declared["l2"].default, *EASE.declared["l2"].search]
     assert tried == {l2: reached(bundle, l2=l2) for l2 in tried}
     assert tried[fitted.settings["l2"]] == max(tried.values())
 
 
-def test_the_budget_is_a_number_of_tries(bundle):
+def test_the_budget_is_a_number_of_tries(benchmark_data):
     for tries in (1, 3, 7):
-        assert len(search(bundle, tries)[1]) == tries
+        assert len(search(benchmark_data, tries)[1]) == tries
 
 
-def test_the_budget_is_no_matter_of_time(bundle, monkeypatch):
+def test_the_budget_is_no_matter_of_time(benchmark_data, monkeypatch):
     """A machine a thousand times as slow tries the same settings."""
     from mmrec.evaluation import search as module
 
     monkeypatch.setattr(module, "timed", lambda work: (work(), 1e6))
-    slow = search(bundle)[1]
+    slow = search(benchmark_data)[1]
     monkeypatch.undo()
-    quick = search(bundle)[1]
+    quick = search(benchmark_data)[1]
     assert [entry["settings"] for entry in slow] == [entry["settings"] for entry in quick]
 
 
@@ -72,8 +72,8 @@ def test_every_baseline_gets_as_many_tries_as_any_model():
         assert len(proposed(kind.declared, lambda _: 0.0, most=TRIES)) == TRIES, name
 
 
-def test_one_try_leaves_the_defaults(bundle):
-    fitted, log = search(bundle, 1)
+def test_one_try_leaves_the_defaults(benchmark_data):
+    fitted, log = search(benchmark_data, 1)
     assert len(log) == 1
     assert fitted.model.settings == make_model("ease").settings
 
@@ -145,7 +145,7 @@ def test_a_value_that_does_not_suit_the_data_loses_no_other(bundle, monkeypatch)
 def test_defaults_that_do_not_suit_the_data_are_an_error(bundle, monkeypatch):
     monkeypatch.setattr(EASE, "declared", declare({"l2": (-1e9, 50.0)}))
     with pytest.raises(InputError, match="raise l2"):
-        search(bundle)
+        search(benchmark_data)
 
 
 def test_cold_settings_are_chosen_on_training_rows_alone(interactions):

@@ -122,11 +122,11 @@ def test_musicnn_hears_what_its_authors_network_hears():
 
     sounds = np.stack([tone(440), tone(880)])
     features, tags = make_encoder("audio", "musicnn")._model.predict_on_batch(sounds)
-    heard = dict(zip(musicnn.TAGS, tags[0], strict=True))
+    probability = dict(zip(musicnn.TAGS, tags[0], strict=True))
     # what the TensorFlow 1 graph of the package gives for the same mel spectrogram, to 3e-7
-    assert heard["slow"] == pytest.approx(0.46, abs=0.006)
-    assert heard["flute"] == pytest.approx(0.31, abs=0.006)
-    assert heard["piano"] == pytest.approx(0.26, abs=0.006)
+    assert probability["slow"] == pytest.approx(0.46, abs=0.006)
+    assert probability["flute"] == pytest.approx(0.31, abs=0.006)
+    assert probability["piano"] == pytest.approx(0.26, abs=0.006)
     assert musicnn.TAGS[tags[1].argmax()] == "piano"
     options = {"sr": 16_000, "n_fft": 512, "hop_length": 256, "n_mels": 96, "center": False}
     mel = np.stack([librosa.feature.melspectrogram(y=sound, **options).T for sound in sounds])  # (2, 187, 96)

@@ -24,7 +24,7 @@ def blocks(seed: int) -> tuple[list[np.ndarray], np.ndarray]:
 
 
 def random_weights(layer, seed: int) -> dict[str, np.ndarray]:
-    """Every weight drawn anew, so that none is tested at a start value of zero or one."""
+    """Every weight drawn again, so that none is tested at a start value of zero or one."""
     rng = np.random.default_rng(seed)
     for weight in layer.weights:
         weight.assign(rng.normal(0, 0.5, weight.shape).astype("float32"))

@@ -1,4 +1,4 @@
-"""New people and new items, against what the model says of those it knows."""
+"""New users and new items, against what the model says of those it knows."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Reasons: parts that sum to the score, losses that are measured, likeness that is called so."""
+"""Reasons: parts that sum to the score, losses that are measured, similarity that is called so."""
 
 from dataclasses import replace
 
@@ -95,7 +95,7 @@ def test_a_score_that_is_no_such_sum_is_not_called_one(world):
     items = model.recommend(np.array([user]), 2)[0][0]
     for reasons in Explainer(model, catalogue, features, train).reasons(liked_by(train, user), items, user=user):
         assert not of(reasons, "contribution", "liked item")
-        assert of(reasons, "likeness", "liked item")
+        assert of(reasons, "similarity", "liked item")
 
 
 def test_losses_are_what_the_score_loses(world):
@@ -114,20 +114,20 @@ def test_losses_are_what_the_score_loses(world):
         assert told.get(name, fall) == pytest.approx(fall, abs=1e-6)
 
 
-def test_likeness_is_the_nearest_liked_item(world):
+def test_similarity_is_the_nearest_liked_item(world):
     catalogue, features, train = world
     model, liked = make_model("popularity").fit(train), np.array([3, 11, 20, 31])
     (reasons,) = Explainer(model, catalogue, features, train).reasons(liked, [5], user=0)
-    assert {one.basis for one in reasons} == {"likeness"}
+    assert {one.basis for one in reasons} == {"similarity"}
     tables = Explainer(model, catalogue, features, train).tables
     near = {catalogue.item_ids[one]: np.mean([table[one] @ table[5] for table in tables.values()]) for one in liked}
     best = max(near, key=near.get)
-    assert of(reasons, "likeness", "liked item") == pytest.approx({best: near[best]}, abs=1e-6)
+    assert of(reasons, "similarity", "liked item") == pytest.approx({best: near[best]}, abs=1e-6)
     has = [name for name in features.modalities if features.mask(name)[[5, int(best[1:])]].all()]
-    assert set(of(reasons, "likeness", "modality")) == set(has)
+    assert set(of(reasons, "similarity", "modality")) == set(has)
     both = set(catalogue.items["text"][5].split()) & set(catalogue.items["text"][int(best[1:])].split())
-    assert set(of(reasons, "likeness", "word")) <= both
-    assert "likeness, not the cause of the score" in in_words(reasons)
+    assert set(of(reasons, "similarity", "word")) <= both
+    assert "similarity, not the cause of the score" in in_words(reasons)
 
 
 def test_new_people(world):

@@ -69,12 +69,12 @@ def test_people_can_be_read_off_newer_ratings(interactions, features):
     model = FusionRecommender(**SMALL).fit(interactions, features)
     before = model.scores(np.arange(4))
     half = interactions.take(interactions.user != 2)
-    heard = model.hear(half, features)
-    after = heard.scores(np.arange(4))
+    updated = model.update_profiles(half, features)
+    after = updated.scores(np.arange(4))
     assert np.array_equal(after[[0, 1, 3]], before[[0, 1, 3]])
     assert not np.array_equal(after[2], before[2])
     assert np.array_equal(model.scores(np.arange(4)), before)  # the first model stays as it was
-    assert (heard.recommend(np.array([2]), k=40)[0] >= 0).all()
+    assert (updated.recommend(np.array([2]), k=40)[0] >= 0).all()
 
 
 def test_people_are_pooled_as_formula_1_says(interactions, features):
@@ -103,11 +103,11 @@ def test_batches_hold_back_what_they_ask_about():
     stars = csr_matrix((train.rating, (train.user, train.item)), (train.n_users, train.n_items))
     rated = csr_matrix((train.rating - 3.5, (train.user, train.item)), (train.n_users, train.n_items))
     batches = FusionBatches(stars, rated, like=LIKE_THRESHOLD, batch_size=7, rng=np.random.default_rng(0))
-    people = 0
+    users = 0
     for index in range(len(batches)):
         users = batches.order[7 * index : 7 * index + 7]
         inputs, targets = batches[index]
-        people += len(users)
+        users += len(users)
         true = stars[users].toarray()
         row, item, given = (targets[name] for name in ("row", "item", "stars"))
         np.testing.assert_array_equal(given, true[row, item])
@@ -119,11 +119,11 @@ def test_batches_hold_back_what_they_ask_about():
         np.testing.assert_array_equal(targets["unrated"], (true == 0) & (np.arange(40) < 35))  # not what nobody rated
         np.testing.assert_array_equal(inputs["met"], (true > 0) - held)
         np.testing.assert_array_equal(inputs["rated"], (true - 3.5) * inputs["met"])
-    assert people == train.n_users
+    assert users == train.n_users
 
 
 def test_the_loss_is_the_one_described(interactions, features):
-    """Against plain loops: a level for each rating held back, and likes against drawn items that have a row."""
+    """Against plain loops: a level for each rating held out, and likes against drawn items that have a row."""
     train = interactions.take(interactions.item < 35)
     preprocessor = Preprocessor.fit(features, train)
     tables, known = preprocessor.tables(features), np.bincount(train.item, minlength=40) > 0
@@ -139,7 +139,7 @@ def test_the_loss_is_the_one_described(interactions, features):
         modality_dropout=0, identity_dropout=0, seed=0,
     )  # fmt: skip
     rng = np.random.default_rng(1)
-    kind = rng.choice(4, size=(3, 40), p=[0.2, 0.2, 0.2, 0.4])  # kept, held back, out of question, unrated
+    kind = rng.choice(4, size=(3, 40), p=[0.2, 0.2, 0.2, 0.4])  # kept, held out, out of question, unrated
     met = (kind == 0).astype("float32")
     rated = rng.normal(size=(3, 40)).astype("float32") * met
     row, item = np.nonzero(kind == 1)

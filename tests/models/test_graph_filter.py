@@ -8,8 +8,8 @@ from mmrec.models.similarity import content_similarity
 
 
 def graph(liked):
-    people, items = np.maximum(liked.sum(axis=1), 1), np.maximum(liked.sum(axis=0), 1)
-    scaled = liked / np.sqrt(people[:, None] * items)
+    users, items = np.maximum(liked.sum(axis=1), 1), np.maximum(liked.sum(axis=0), 1)
+    scaled = liked / np.sqrt(users[:, None] * items)
     return scaled.T @ scaled, items
 
 
@@ -30,7 +30,7 @@ def test_filter(interactions, l2, popularity):
 def test_filter_with_content(interactions, features):
     model = make_model("graph-filter-features", content=0.7, dislike=0.0).fit(interactions, features)
     matrix, items = graph(interactions.likes().matrix().toarray().astype(float))
-    likeness = content_similarity(features, interactions)
-    level = np.diag(matrix).mean() / np.diag(likeness).mean()
-    expected = filtered(matrix + 0.7 * level * likeness, items, 0.2, 0.25)
+    similarity = content_similarity(features, interactions)
+    level = np.diag(matrix).mean() / np.diag(similarity).mean()
+    expected = filtered(matrix + 0.7 * level * similarity, items, 0.2, 0.25)
     assert model.weights == pytest.approx(expected, abs=1e-5)

@@ -17,7 +17,7 @@ SMALL = {"embedding_size": 4, "steps": 3, "neighbours": 3}
 
 
 def random_graph(seed: int = 0) -> tuple[csr_matrix, csr_matrix, np.ndarray]:
-    """Likes of 7 people of 9 items, of which the last has none, and a resemblance of the items."""
+    """Likes of 7 users of 9 items, of which the last has none, and a resemblance of the items."""
     rng = np.random.default_rng(seed)
     liked = (rng.random((7, 9)) < 0.4).astype(np.float32)
     liked[:, 8] = 0
@@ -97,15 +97,15 @@ def network(dropout: float = 0.0) -> GraphNetwork:
 
 
 def dense_scores(made: GraphNetwork) -> np.ndarray:
-    """(7, 9): scores by powers of the adjacency matrix of people and items together."""
+    """(7, 9): scores by powers of the adjacency matrix of users and items together."""
     liked, alike, known = random_graph()
-    people, items, projection, bias = (np.asarray(weight, float) for weight in made.get_weights())
+    users, items, projection, bias = (np.asarray(weight, float) for weight in made.get_weights())
     graph = np.zeros((16, 16))
     graph[:7, 7:] = liked.toarray()
     graph += graph.T
     degree = np.maximum(graph.sum(axis=1), 1e-12)
     graph /= np.sqrt(np.outer(degree, degree))
-    start = np.vstack([people, items * known[:, None] + CONTENT @ projection])
+    start = np.vstack([users, items * known[:, None] + CONTENT @ projection])
     mean = sum(np.linalg.matrix_power(graph, power) @ start for power in range(3)) / 3
     p, q = mean[:7], mean[7:]
     q = q + 0.6 * alike.toarray() @ start[7:]
@@ -135,8 +135,8 @@ def test_blocks_take_what_fits():
     options = {"steps": 4, "rng": np.random.default_rng(0)}
     whole = Blocks(liked, known, batch_size=100, candidates=100, **options)
     inputs, _ = whole[0]
-    people = np.flatnonzero(np.diff(liked.indptr))
-    np.testing.assert_array_equal(inputs["user"], people)
+    users = np.flatnonzero(np.diff(liked.indptr))
+    np.testing.assert_array_equal(inputs["user"], users)
     np.testing.assert_array_equal(inputs["item"], np.flatnonzero(known))
     some = Blocks(liked, known, batch_size=3, candidates=4, **options)
     for index in range(len(some)):
@@ -171,13 +171,13 @@ def test_a_new_person_is_the_mean_over_layers_without_a_vector_of_their_own():
     liked = train.likes().matrix().tocsr()
     items = np.flatnonzero(liked[5].toarray())
     counts = np.asarray(liked.sum(axis=0)).ravel()
-    p = sum(model.heard[item] for item in items)
+    p = sum(model.history[item] for item in items)
     expected = model.items @ p / np.linalg.norm(p) / model.settings["temperature"] + model.bias
     np.testing.assert_allclose(model.fold_in(liked[5])[0], expected, rtol=1e-3, atol=1e-4)
-    # one step over the graph, by hand: without further layers a person is the mean of Q_0
+    # one step over the graph, by hand: without further layers a user is the mean of Q_0
     flat = GraphRecommender(**SMALL, layers=1).fit(train, features)
     np.testing.assert_allclose(
-        flat.heard[flat.items.any(axis=1)],
+        flat.history[flat.items.any(axis=1)],
         (flat.known_items / np.sqrt(np.maximum(counts, 1))[np.unique(train.item)][:, None]),
         rtol=1e-4,
         atol=1e-6,

@@ -90,7 +90,7 @@ def test_factorisation_is_at_a_fixed_point_of_its_loss(interactions):
     least = loss(users)
     rng = np.random.default_rng(0)
     assert all(loss(users + 0.01 * rng.normal(size=users.shape)) > least - 1e-3 for _ in range(5))
-    # at the fixed point a person who comes anew with the same likes is the same person
+    # at the fixed point a user who comes again with the same likes is the same user
     assert model.fold_in(interactions.likes().matrix()) == pytest.approx(users @ items.T, abs=1e-2)
 
 
@@ -138,7 +138,7 @@ def test_cold_user_is_the_average_person(interactions, features):
     model = make("document-user").fit(train, features)
     table = np.asarray(model.network.embedding.embeddings)
     known = np.bincount(train.user, minlength=train.n_users) > 0
-    assert model.people[4] == pytest.approx(table[known].mean(axis=0), abs=1e-6)
+    assert model.user_vectors[4] == pytest.approx(table[known].mean(axis=0), abs=1e-6)
 
 
 def test_one_class_of_rating_only(interactions, features):
@@ -153,5 +153,16 @@ def test_new_items_score_like_catalogued_ones(interactions, features):
     """Everything but the popularity of an item is told by its features."""
     model = make("document-user").fit(interactions, features)
     known = np.full(interactions.n_items, model.preprocessor.popularity.min(), np.float32)
-    expected = model.network.rate(model.people[:2], model.items, known)
+    expected = model.network.rate(model.user_vectors[:2], model.items, known)
     assert np.allclose(model.new_item_scores(np.arange(2), features), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("key", ["state/people", "state/member:people"])
+def test_vectors_saved_by_0_1_are_read(interactions, tmp_path, monkeypatch, key):
+    model = make_model("random").fit(interactions)
+    monkeypatch.setattr(model, "state", lambda: {key.removeprefix("state/"): np.ones(3)})
+    model.save(tmp_path)
+    found = {}
+    monkeypatch.setattr(type(model), "restore", lambda self, state: found.update(state))
+    load_model(tmp_path)
+    assert list(found) == [key.removeprefix("state/").replace("people", "user_vectors")]

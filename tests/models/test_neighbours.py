@@ -12,14 +12,14 @@ def test_against_a_loop(interactions):
     liked = interactions.likes().matrix().toarray() > 0
     size = interactions.n_items
     for j in range(size):
-        likeness = np.zeros(size)
+        similarity = np.zeros(size)
         for i in range(size):
             both = (liked[:, i] & liked[:, j]).sum()
             if i != j:
-                likeness[i] = both / (np.sqrt(liked[:, i].sum() * liked[:, j].sum()) + shrinkage)
+                similarity[i] = both / (np.sqrt(liked[:, i].sum() * liked[:, j].sum()) + shrinkage)
         kept = np.flatnonzero(model.weights[:, j])
         assert len(kept) <= k
-        assert model.weights[kept, j] == pytest.approx(likeness[kept], abs=1e-6)
+        assert model.weights[kept, j] == pytest.approx(similarity[kept], abs=1e-6)
         left = np.setdiff1d(np.arange(size), kept)
-        assert len(kept) == min(k, (likeness > 0).sum())
-        assert len(kept) == 0 or likeness[left].max() <= likeness[kept].min() + 1e-12
+        assert len(kept) == min(k, (similarity > 0).sum())
+        assert len(kept) == 0 or similarity[left].max() <= similarity[kept].min() + 1e-12

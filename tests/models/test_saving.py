@@ -177,7 +177,7 @@ def test_reasons(profile, trained):
     assert {reason["basis"] for reason in items[0]["reasons"]} == {"contribution"}
     assert "of the score" in call("recommend", profile, "--user", "u0003", "-k", 1, "--explain").stdout
     bases = {one["basis"] for row in answer(trained, "--user", "u0003", "--explain")["items"] for one in row["reasons"]}
-    assert bases == {"loss", "likeness"}
+    assert bases == {"loss", "similarity"}
 
 
 def test_somebody_without_a_like(simulated, tmp_path):

@@ -108,7 +108,7 @@ def test_gru_and_readout_follow_the_formula():
 
 
 def ring(users: int = 60, items: int = 12) -> tuple[Interactions, Features]:
-    """People go round: after item i comes i + 1. What comes next follows from the last item alone."""
+    """Users go round: after item i comes i + 1. What comes next follows from the last item alone."""
     rng = np.random.default_rng(0)
     start = rng.integers(items, size=users)
     user, step = np.repeat(np.arange(users), 7), np.tile(np.arange(7), users)

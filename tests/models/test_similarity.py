@@ -1,4 +1,4 @@
-"""Likeness in content, and which modality goes with being liked together."""
+"""Similarity in content, and which modality goes with being liked together."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from mmrec.models.similarity import content_similarity, modality_similarities, m
 
 
 def planted(rng, users=300, items=60, groups=5):
-    """Everybody likes the items of one group; pictures tell the group, sounds tell nothing."""
+    """Every user likes the items of one group; pictures tell the group, sounds tell nothing."""
     group = rng.integers(0, groups, items)
     user = np.repeat(np.arange(users), 6)
     item = np.concatenate([rng.choice(np.flatnonzero(group == u % groups), 6) for u in range(users)])

@@ -1,4 +1,4 @@
-"""Two towers: vectors and loss against NumPy, what is held back, and the correction for popularity."""
+"""Two towers: vectors and loss against NumPy, what is held out, and the correction for popularity."""
 
 from dataclasses import replace
 
@@ -30,13 +30,13 @@ def unit(x: np.ndarray) -> np.ndarray:
 def person(weights: dict[str, np.ndarray], z: np.ndarray, known: np.ndarray, user: int, liked: list[int]) -> np.ndarray:
     """p as printed, one liked item at a time."""
     pooled = [z[item] @ weights["history_projection"] + known[item] * weights["history"][item] for item in liked]
-    return unit(weights["people"][user] + (np.mean(pooled, axis=0) if liked else 0))
+    return unit(weights["users"][user] + (np.mean(pooled, axis=0) if liked else 0))
 
 
 def test_both_towers_follow_their_formulas():
     network, z, known, _, weights = towers()
     kept = np.zeros((2, 9), np.float32)
-    kept[0, [1, 4, 8]] = 1  # the second person has nothing
+    kept[0, [1, 4, 8]] = 1  # the second user has nothing
     got = np.asarray(network.person(np.array([3, 5]), kept))
     np.testing.assert_allclose(got[0], person(weights, z, known, 3, [1, 4, 8]), atol=1e-5)
     np.testing.assert_allclose(got[1], person(weights, z, known, 5, []), atol=1e-5)
@@ -64,15 +64,15 @@ def test_the_loss_is_a_corrected_softmax_over_the_batch():
 
 def test_batches_hold_back_what_they_ask_about():
     liked = random_interactions().likes().matrix().tocsr()
-    batches, people = HeldBack(liked, batch_size=7, rng=np.random.default_rng(0)), []
+    batches, users = HeldBack(liked, batch_size=7, rng=np.random.default_rng(0)), []
     for index in range(len(batches)):
         inputs, targets = batches[index]
-        people += inputs["user"].tolist()
+        users += inputs["user"].tolist()
         asked = np.zeros(inputs["kept"].shape)
         asked[targets["asker"], inputs["rows"][targets["place"]]] = 1
         np.testing.assert_array_equal(inputs["kept"] + asked, liked[inputs["user"]].toarray())
         assert set(targets["place"]) == set(range(len(inputs["rows"])))
-    assert sorted(people) == np.flatnonzero(np.diff(liked.indptr) > 1).tolist()
+    assert sorted(users) == np.flatnonzero(np.diff(liked.indptr) > 1).tolist()
 
 
 def test_the_correction_is_how_often_an_item_is_in_a_batch():
@@ -83,7 +83,7 @@ def test_the_correction_is_how_often_an_item_is_in_a_batch():
             seen[batches[index][0]["rows"]] += 1
             steps += 1
         batches.on_epoch_end()
-    # people are drawn without putting back, and one share serves all likes of a person: nearly, not quite independent
+    # users are drawn without putting back, and one share serves all likes of a user: nearly, not quite independent
     np.testing.assert_allclose(np.exp(log_draw_of(liked, 10)), seen / steps, atol=0.06)
     assert np.corrcoef(log_draw_of(liked, 10), np.log(seen))[0, 1] > 0.98
 
@@ -111,7 +111,7 @@ def test_a_new_person_is_known_by_their_likes_alone(interactions, features):
     train = implicit(interactions)
     model = TwoTowers(**SMALL).fit(train, features)
     liked = train.matrix().tocsr()[2]
-    p = model.heard[liked.indices].sum(axis=0)
+    p = model.history[liked.indices].sum(axis=0)
     expected = model.items @ (p / np.linalg.norm(p)) / model.settings["temperature"] + model.bias
     np.testing.assert_allclose(model.fold_in(liked)[0], expected, rtol=1e-4, atol=1e-4)
 

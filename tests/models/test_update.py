@@ -51,14 +51,14 @@ def new(tmp_path):
 
 @pytest.fixture(scope="module")
 def merged(simulated, tmp_path_factory):
-    """The batch procedure: the rows appended to user_data.csv, the new person to users.csv."""
+    """The batch procedure: the rows appended to user_data.csv, the new user to users.csv."""
     folder = tmp_path_factory.mktemp("merged") / "films"
     shutil.copytree(simulated, folder)
     with open(folder / "user_data.csv", "a", encoding="utf-8") as stream:
         stream.write(ROWS)
-    people = pd.read_csv(folder / "users.csv", dtype=str)
+    users = pd.read_csv(folder / "users.csv", dtype=str)
     with open(folder / "users.csv", "a", encoding="utf-8") as stream:
-        stream.write("newcomer" + "," * (people.shape[1] - 1) + "\n")
+        stream.write("newcomer" + "," * (users.shape[1] - 1) + "\n")
     return folder
 
 
@@ -74,7 +74,7 @@ def test_the_same_as_training_on_all_rows(name, simulated, merged, new, tmp_path
     users = np.arange(81)
     done = call("train", "--update", tmp_path / "model", "--with", new)
     assert done.exception is None, done.exception
-    assert "4 new ratings by 3 people, 1 of them new; fitted anew, 1,604 ratings in all" in done.stdout
+    assert "4 new ratings by 3 users, 1 of them new; fitted again, 1,604 ratings in all" in done.stdout
     train(merged, name, tmp_path / "batch")
     updated, batch = load_model(tmp_path / "model"), load_model(tmp_path / "batch")
     assert np.array_equal(updated.scores(users), batch.scores(users))
@@ -203,11 +203,11 @@ def test_weights_kept(simulated, new, tmp_path):
     weights = load_model(tmp_path / "model").weights
     done = call("train", "--update", tmp_path / "model", "--with", new, "--keep-weights")
     assert "weights kept" in done.stdout
-    heard = load_saved_model(tmp_path / "model")
-    assert np.array_equal(heard.model.weights, weights)
-    items = [heard.item_ids.index(ident) for ident in ("m0002", "m0031")]  # what the newcomer likes
-    person = heard.user_indices(["newcomer"])
-    assert heard.model.scores(person)[0] == pytest.approx(weights[items].sum(axis=0), abs=1e-6)
+    updated = load_saved_model(tmp_path / "model")
+    assert np.array_equal(updated.model.weights, weights)
+    items = [updated.item_ids.index(ident) for ident in ("m0002", "m0031")]  # what the newcomer likes
+    person = updated.user_indices(["newcomer"])
+    assert updated.model.scores(person)[0] == pytest.approx(weights[items].sum(axis=0), abs=1e-6)
     train(simulated, "popularity", tmp_path / "other")
     failed = call("train", "--update", tmp_path / "other", "--with", new, "--keep-weights")
     assert "popularity cannot take in ratings without being fitted" in str(failed.exception)

@@ -17,7 +17,7 @@ SMALL = {"embedding_size": 4, "epochs": 2, "batch_size": 64, "negatives": 8}
 def test_scores_follow_the_formula(interactions, features):
     model = VBPR(**SMALL).fit(interactions, features)
     z, d = model.reduction.vectors(features).astype(float), 4
-    p, extra = model.people[:, :d], model.people[:, d:]
+    p, extra = model.user_vectors[:, :d], model.user_vectors[:, d:]
     q, e = model.items[:, :d], model.projection[:, d:]
     visual = z @ e
     np.testing.assert_allclose(model.items[:, d:], visual, atol=1e-5)
@@ -35,10 +35,10 @@ def test_the_loss_is_the_one_of_pairs(with_content):
     network.set_weights([rng.normal(size=weight.shape) for weight in network.weights])
     named = {weight.name: np.asarray(weight) for weight in network.weights}
     user, item, drawn = np.array([0, 5, 2, 2]), np.array([3, 8, 0, 3]), np.array([1, 3, 7])
-    people, who = np.unique(user, return_inverse=True)
+    users, who = np.unique(user, return_inverse=True)
     items, place = np.unique(np.concatenate([item, drawn]), return_inverse=True)
     targets = {"who": who, "liked": place[:4], "drawn": place[4:]}
-    got = float(network.batch_loss(targets, network({"people": people, "items": items})))
+    got = float(network.batch_loss(targets, network({"users": users, "items": items})))
 
     content = np.zeros((9, 0)) if z is None else z @ named["projection"]
     vectors = np.hstack([named["items"], content])
@@ -46,9 +46,9 @@ def test_the_loss_is_the_one_of_pairs(with_content):
     losses, norms = [], []
     for u, i in zip(user, item, strict=True):
         for j in drawn:
-            gap = named["people"][u] @ (vectors[i] - vectors[j]) + bias[i] - bias[j]
+            gap = named["users"][u] @ (vectors[i] - vectors[j]) + bias[i] - bias[j]
             losses.append(-np.log(1 / (1 + np.exp(-gap))))
-    for table, at in ((named["people"], user), (vectors, item), (vectors, drawn), (bias[:, None], item)):
+    for table, at in ((named["users"], user), (vectors, item), (vectors, drawn), (bias[:, None], item)):
         norms.append(np.mean(np.sum(table[at] ** 2, axis=1)))
     norms.append(np.mean(bias[drawn] ** 2))
     assert got == pytest.approx(np.mean(losses) + 0.2 * np.sum(norms), rel=1e-5)
@@ -60,16 +60,16 @@ def test_an_epoch_holds_each_like_once_all_of_a_person_together_and_draws_only_k
     batches = LikedAndDrawn(likes, known, batch_size=50, negatives=30, popularity=0.0, rng=np.random.default_rng(0))
     orders = []
     for _ in range(2):
-        people, seen, drawn = [], [], []
+        users, seen, drawn = [], [], []
         for index in range(len(batches)):
             inputs, targets = batches[index]
-            people += list(inputs["people"])
-            seen += list(zip(inputs["people"][targets["who"]], inputs["items"][targets["liked"]], strict=True))
+            users += list(inputs["users"])
+            seen += list(zip(inputs["users"][targets["who"]], inputs["items"][targets["liked"]], strict=True))
             drawn += list(inputs["items"][targets["drawn"]])
-        assert sorted(people) == np.unique(likes.user).tolist()
+        assert sorted(users) == np.unique(likes.user).tolist()
         assert sorted(seen) == sorted(zip(likes.user, likes.item, strict=True))
         assert set(drawn) <= set(known.tolist())
-        orders.append(people)
+        orders.append(users)
         batches.on_epoch_end()
     assert orders[0] != orders[1]
 

@@ -263,11 +263,11 @@ def test_media_show_what_they_should(name, request):
     pictures = (pictures - pictures.mean(axis=0)) / np.maximum(pictures.std(axis=0), 1e-6)
     genre = factors[seen, :6].argmax(axis=1)
     assert cross_val_score(LogisticRegression(max_iter=200), pictures, genre, cv=3).mean() > 0.9
-    heard = features.mask("audio")
-    sounds = features.blocks["audio"][heard]
+    audible = features.mask("audio")
+    sounds = features.blocks["audio"][audible]
     sounds = (sounds - sounds.mean(axis=0)) / sounds.std(axis=0)
-    energy = cross_val_score(RidgeCV(np.logspace(0, 4, 9)), sounds, factors[heard, 7], cv=3).mean()
-    craft = cross_val_score(RidgeCV(np.logspace(0, 4, 9)), sounds, factors[heard, -1], cv=3).mean()
+    energy = cross_val_score(RidgeCV(np.logspace(0, 4, 9)), sounds, factors[audible, 7], cv=3).mean()
+    craft = cross_val_score(RidgeCV(np.logspace(0, 4, 9)), sounds, factors[audible, -1], cv=3).mean()
     assert energy > 0.7
     assert craft < 0.2
 

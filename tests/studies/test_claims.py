@@ -42,7 +42,7 @@ def rows(pairs, users, items):
 
 
 def drawn(seed, users=60, items=20, share=0.3):
-    """Likes of two kinds of people, each of whom likes one half of the items."""
+    """Likes of two kinds of users, each of whom likes one half of the items."""
     rng = np.random.default_rng(seed)
     kind = np.arange(users)[:, None] % 2 == np.arange(items) % 2
     return rows(np.argwhere(rng.random((users, items)) < share * (0.2 + 1.6 * kind)), users, items)

@@ -10,7 +10,7 @@ USERS, ITEMS, SIZE, L2, NOISE = 5, 12, 3, 0.7, 0.4
 
 @pytest.fixture
 def told():
-    """Arms, what everybody was shown and what they liked."""
+    """Arms, what every user was shown and what they liked."""
     rng = np.random.default_rng(0)
     arms = rng.normal(size=(ITEMS, SIZE))
     items = np.stack([rng.permutation(ITEMS)[:8] for _ in range(USERS)])

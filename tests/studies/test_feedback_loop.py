@@ -1,4 +1,4 @@
-"""The loop on people whose truth is known."""
+"""The loop on users whose truth is known."""
 
 import numpy as np
 import pytest
@@ -22,9 +22,9 @@ def audience(truth):
 
 
 def test_people_answer_by_the_truth(truth):
-    people = np.array([3, 17])
-    audience = Audience(truth, people, np.random.default_rng(0))
-    for row, user in enumerate(people):
+    users = np.array([3, 17])
+    audience = Audience(truth, users, np.random.default_rng(0))
+    for row, user in enumerate(users):
         taste = truth.start[user] + truth.until[user] * (truth.end[user] - truth.start[user])
         logit = truth.items @ taste + truth.bias[user] - truth.threshold
         assert audience.probability[row] == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-12)

@@ -9,7 +9,7 @@ from conftest import random_interactions
 
 from mmrec.errors import InputError
 from mmrec.models import make_model
-from mmrec.models.new_ratings import hear
+from mmrec.models.new_ratings import update_profiles
 from studies.feedback.replay import cut_in_time, listen, refit, replay, stand_still
 
 
@@ -39,7 +39,7 @@ def test_cuts_that_leave_nothing_are_refused(rows, start, chunks):
 
 
 def test_each_chunk_is_predicted_before_it_is_learned(rows):
-    """NDCG of each chunk recomputed from models fitted by hand, for people without tied scores."""
+    """NDCG of each chunk recomputed from models fitted by hand, for users without tied scores."""
     compared = 0
     found = replay(rows, make_model("ease", l2=5.0).fit(first_part(rows)), refit, start=0.4, chunks=3)
     parts = cut_in_time(rows, 0.4, 3)
@@ -70,11 +70,11 @@ def test_a_frozen_model_stays_what_it_was(rows):
 
 def test_listening_keeps_the_weights_and_hears_new_likes(rows):
     model = make_model("ease", l2=5.0).fit(first_part(rows))
-    heard = listen(model, rows, rows)
-    assert np.array_equal(heard.weights, model.weights)
+    updated = listen(model, rows, rows)
+    assert np.array_equal(updated.weights, model.weights)
     liked = rows.likes().matrix().toarray()
-    assert heard.scores(np.arange(25)) == pytest.approx(liked @ model.weights, abs=1e-6)
-    items, _ = heard.recommend(np.array([4]), k=30)
+    assert updated.scores(np.arange(25)) == pytest.approx(liked @ model.weights, abs=1e-6)
+    items, _ = updated.recommend(np.array([4]), k=30)
     assert not set(items[0]) & set(rows.item[rows.user == 4])
     kept = model.scores(np.arange(25))
     assert kept == pytest.approx(first_part(rows).likes().matrix().toarray() @ model.weights, abs=1e-6)
@@ -82,7 +82,7 @@ def test_listening_keeps_the_weights_and_hears_new_likes(rows):
 
 def test_a_model_that_fits_people_cannot_listen(rows):
     with pytest.raises(InputError, match="mf cannot take in ratings without being fitted"):
-        hear(make_model("mf", epochs=1).fit(rows), rows)
+        update_profiles(make_model("mf", epochs=1).fit(rows), rows)
 
 
 def test_a_users_mean_is_over_the_chunks_in_which_they_were_measured(rows):

@@ -28,27 +28,27 @@ def study(monkeypatch):
 
 
 @pytest.fixture
-def bundle(interactions, features) -> BenchmarkData:
+def benchmark_data(interactions, features) -> BenchmarkData:
     users = tuple(f"u{user}" for user in range(interactions.n_users))
     return BenchmarkData("toy", users, features.item_ids, interactions, features, "fingerprint")
 
 
-def test_settings_of_a_fold_do_not_see_its_test(study, bundle, tmp_path):
+def test_settings_of_a_fold_do_not_see_its_test(study, benchmark_data, tmp_path):
     settings = []
-    split = next(bundle.folds("cold-item", 3))
+    split = next(benchmark_data.folds("cold-item", 3))
     test = split.test["cold-item"]
     for rating in (test.rating, 6 - test.rating):
         other = replace(split, test={**split.test, "cold-item": replace(test, rating=rating)})
-        found = study.fold(bundle, other, "cold-item", 0, 4, tmp_path / "none")
+        found = study.fold(benchmark_data, other, "cold-item", 0, 4, tmp_path / "none")
         settings.append({row: (one["settings"], one["test_users"]) for row, one in found.items() if "settings" in one})
     assert [kept[0] for kept in settings[0].values()] == [kept[0] for kept in settings[1].values()]
     assert settings[0] != settings[1]  # the test was another
 
 
-def test_each_question_is_a_family_of_its_own(study, bundle, tmp_path):
+def test_each_question_is_a_family_of_its_own(study, benchmark_data, tmp_path):
     folds = [
-        study.fold(bundle, split, "cold-item", number, 1, tmp_path / "none")
-        for number, split in enumerate(bundle.folds("cold-item", 3))
+        study.fold(benchmark_data, split, "cold-item", number, 1, tmp_path / "none")
+        for number, split in enumerate(benchmark_data.folds("cold-item", 3))
     ]
     measured = DrawnComparison({row: [from_run(one[row]) for one in folds] for row in folds[0]})
     runs = dict(measured.runs)

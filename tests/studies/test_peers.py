@@ -1,4 +1,4 @@
-"""The peers' benchmark sets no tuned model beside an untuned one."""
+"""The peers' benchmark sets no tuned model next to an untuned one."""
 
 from pathlib import Path
 

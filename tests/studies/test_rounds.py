@@ -34,5 +34,5 @@ def test_without_feedback_the_lists_are_one_ranking(fitted, interactions, featur
     ranked, _ = fitted.recommend(np.arange(interactions.n_users), k=6)
     np.testing.assert_array_equal(np.concatenate(list(lists), axis=1), ranked)
     np.testing.assert_allclose(quality[1], np.take_along_axis(probability, ranked[:, 2:4], axis=1).mean(axis=1))
-    heard = with_feedback(fitted, interactions, features, probability, np.random.default_rng(0), rounds=3, k=2)
-    np.testing.assert_array_equal(heard.lists[0], lists[0])
+    updated = with_feedback(fitted, interactions, features, probability, np.random.default_rng(0), rounds=3, k=2)
+    np.testing.assert_array_equal(updated.lists[0], lists[0])
