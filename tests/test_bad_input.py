@@ -233,7 +233,7 @@ def test_a_full_disk_keeps_the_saved_model(rows, tmp_path, monkeypatch):
 @pytest.mark.parametrize("stars", [5, 2, 1])
 def test_a_benchmark_of_one_class_of_rating(benchmark_data, stars):
     """All likes (5), none (2) or implicit feedback (1): figures where something is liked, and JSON in any case."""
-    one_class = replace(bundle, interactions=with_ratings(stars)(bundle.interactions, None)[0])
+    one_class = replace(benchmark_data, interactions=with_ratings(stars)(benchmark_data.interactions, None)[0])
     names = [name for name in choose_models("all", one_class) if "epochs" not in model_class(name).declared]
     result = benchmark(one_class, names, seeds=1, tries=1)
     json.dumps(result, allow_nan=False)

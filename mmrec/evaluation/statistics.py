@@ -284,7 +284,7 @@ def _drawn_groups(
 ) -> tuple[float, float]:
     """Percentile interval of ``of``, (D, N) weights of rows -> (D,), when whole groups are drawn with replacement.
 
-    scipy.stats.bootstrap draws rows, not groups of them, and would count every drawn group anew.
+    scipy.stats.bootstrap draws rows, not groups of them, and would count every drawn group again.
 
     ``widest`` is the largest number of rows that ``of`` makes of its weights: it bounds how many are drawn at once.
     """

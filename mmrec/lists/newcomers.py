@@ -28,7 +28,7 @@ def rank_for_likes(
 
     Args:
         model: fitted, one that ``FoldsInUsers``.
-        liked: (B, I), ones where the person likes the item.
+        liked: (B, I), ones where the user likes the item.
         k: length of the lists.
         allowed: (I,) bool, which items may be listed; all when None.
 
@@ -38,7 +38,7 @@ def rank_for_likes(
     Raises:
         InputError: the model cannot take in new users.
     """
-    return best_items(able(model, FoldsInUsers, "take in new people").fold_in(liked), k, liked, allowed)
+    return best_items(able(model, FoldsInUsers, "take in new users").fold_in(liked), k, liked, allowed)
 
 
 def rank_for_description(

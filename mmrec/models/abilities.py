@@ -11,14 +11,14 @@ from mmrec.features.table import Features
 
 
 class FoldsInUsers(ABC):
-    """Scores for people who were not there in training, from what they like."""
+    """Scores for users who were not there in training, from what they like."""
 
     @abstractmethod
     def fold_in(self, liked: csr_matrix) -> np.ndarray:
         """(B, I) float32: scores of the items of the catalogue.
 
         Args:
-            liked: (B, I) sparse, ones where the person likes the item.
+            liked: (B, I) sparse, ones where the user likes the item.
         """
 
 
@@ -36,7 +36,7 @@ class ScoresNewItems(ABC):
 
 
 class ReadsDescriptions(ABC):
-    """Scores for people who say what they like: a text, picture or sound."""
+    """Scores for users who say what they like: a text, picture or sound."""
 
     @abstractmethod
     def described_scores(self, features: Features) -> np.ndarray:
@@ -47,9 +47,9 @@ class ReadsDescriptions(ABC):
         """
 
 
-class HearsRatings(ABC):
-    """People read off newer ratings of theirs, without any fitting."""
+class UpdatesProfiles(ABC):
+    """User profiles updated from newer ratings; no weight changes."""
 
     @abstractmethod
-    def hear(self, ratings: Interactions, features: Features | None = None) -> Self:
-        """The same fitted model, people read off ``ratings``, which its lists leave out; no weight changes."""
+    def update_profiles(self, ratings: Interactions, features: Features | None = None) -> Self:
+        """The same fitted model with user profiles from ``ratings``, whose items are not listed again."""

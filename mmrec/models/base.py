@@ -199,7 +199,7 @@ class Recommender(ABC):
 class TrainedRecommender(Recommender):
     """A recommender that learns by steps of the Adam optimiser; subclasses give the defaults."""
 
-    batch_size: int = setting(256, "what a step learns from: people, or likes", low=1)
+    batch_size: int = setting(256, "what a step learns from: users, or likes", low=1)
     learning_rate: float = setting(1e-3, "of the Adam optimiser", above=0)
     seed: int = seed_of("initial weights, order and all that is drawn or dropped")
 

@@ -109,7 +109,7 @@ class RankFusion(Recommender, FoldsInUsers):
         """
         able = {name: member.fold_in(liked) for name, member in self.models.items() if isinstance(member, FoldsInUsers)}
         if not able:
-            raise InputError(f"{self.name}: none of {', '.join(self.models)} can take in new people")
+            raise InputError(f"{self.name}: none of {', '.join(self.models)} can take in new users")
         return self._fuse(able)
 
     def _fuse(self, scores: dict[str, np.ndarray]) -> np.ndarray:
@@ -142,7 +142,7 @@ class Stacked(RankFusion):
 
     name = "stacked"
 
-    held_back: float = setting(0.1, "share of each person's rows that weights are learned from", above=0, below=1)
+    held_back: float = setting(0.1, "share of each user's rows that weights are learned from", above=0, below=1)
     seed: int = seed_of("the members' chance, and of what is held back")
 
     def _fit(self, train: Interactions, features: Features | None) -> None:

@@ -15,7 +15,7 @@ from mmrec.data.catalogue import LIKE_THRESHOLD, MODALITIES, Interactions
 from mmrec.errors import InputError
 from mmrec.features.table import Features
 from mmrec.layers.absent import METHODS
-from mmrec.models.abilities import HearsRatings, ScoresNewItems
+from mmrec.models.abilities import ScoresNewItems, UpdatesProfiles
 from mmrec.models.base import TrainedRecommender
 from mmrec.models.fusion_training import FusionBatches, FusionTrainer
 from mmrec.models.learning import train_on_batches
@@ -49,7 +49,7 @@ def principal_axes(table: np.ndarray, count: int, scale: bool) -> np.ndarray:
     return np.vstack([axes, fitted.mean_ @ axes]).astype(np.float32)
 
 
-class FusionRecommender(TrainedRecommender, ScoresNewItems, HearsRatings):
+class FusionRecommender(TrainedRecommender, ScoresNewItems, UpdatesProfiles):
     """R = sigma(p_u . q_i + b_i) from fused items and from the users' ratings of them; see ``UserItemNetwork``.
 
     Two targets are trained at once: that an item is chosen and liked ("list", for ranked lists), and that it is liked
@@ -168,7 +168,7 @@ class FusionRecommender(TrainedRecommender, ScoresNewItems, HearsRatings):
         other._read(features)
         return other
 
-    def hear(self, ratings: Interactions, features: Features | None = None) -> Self:
+    def update_profiles(self, ratings: Interactions, features: Features | None = None) -> Self:
         """The same fitted model, with user vectors computed from other ratings, such as newer ones; no weight changes.
 
         The lists leave out the items of these ratings.
@@ -246,7 +246,7 @@ class FusionRecommender(TrainedRecommender, ScoresNewItems, HearsRatings):
 
     def _rate(self, users: np.ndarray, items: np.ndarray, bias: np.ndarray) -> np.ndarray:
         head = TARGETS.index(self.target) if len(self.levels) else 1  # no head for liking without levels
-        logits = self.people[head][np.asarray(users, np.int64)] @ items.T + bias[:, head]  # (B, n)
+        logits = self.user_vectors[head][np.asarray(users, np.int64)] @ items.T + bias[:, head]  # (B, n)
         if head == 0:
             level = min(int(np.searchsorted(self.levels, LIKE_THRESHOLD)), len(self.levels) - 1)
             logits = logits + np.asarray(self.network.thresholds)[level]

@@ -74,7 +74,7 @@ class FeatureGraphFilter(GraphFilter):
     def _graph(self, train: Interactions, features: Features | None) -> np.ndarray:
         assert features is not None
         graph = super()._graph(train, features)
-        likeness = content_similarity(features, train)  # (I, I)
-        level = np.diag(graph).mean() / max(float(np.diag(likeness).mean()), 1e-12)
-        graph += self.content * level * likeness
+        similarity = content_similarity(features, train)  # (I, I)
+        level = np.diag(graph).mean() / max(float(np.diag(similarity).mean()), 1e-12)
+        graph += self.content * level * similarity
         return graph

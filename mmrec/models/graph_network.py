@@ -168,18 +168,18 @@ class GraphRecommender(ContentDotProduct, FoldsInUsers):
     """
 
     name = "graph-network"
-    learned = ("projection", "known_content", "known_items", "heard")
+    learned = ("projection", "known_content", "known_items", "history")
 
     embedding_size, batch_size, learning_rate = 128, 2048, 0.02
     temperature: float = setting(0.2, "what cosines are divided by", above=0, search=(0.3,), open_ended=True)
     dropout: float = setting(
-        0.0, "share of people's vectors that is dropped in training", low=0, below=1, search=(0.5,)
+        0.0, "share of the users' vectors that is dropped in training", low=0, below=1, search=(0.5,)
     )
     content: float = setting(0.5, "weight of what the neighbours are beside what the item is", low=0, search=(1.0, 0.0))
     layers: int = setting(3, "how many steps away likes reach", low=1, search=(2,))
     neighbours: int = setting(10, "items that each item resembles most in each modality, joined to it", low=1)
     steps: int = setting(50, "of the optimiser, each with one propagation over the whole graph", low=1)
-    candidates: int = setting(4096, "most items of a step; ``batch_size`` is the most people", low=1)
+    candidates: int = setting(4096, "most items of a step; ``batch_size`` is the most users", low=1)
     identity_dropout: float = setting(0.3, "share of the items' own vectors left out in a step", low=0, high=1)
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
@@ -223,7 +223,7 @@ class GraphRecommender(ContentDotProduct, FoldsInUsers):
 
         Such a user has no vector of their own, E = 0, and is what the liked items say.
         """
-        p = ops.convert_to_numpy(unit(liked @ self.heard)) / self.temperature  # (B, d)
+        p = ops.convert_to_numpy(unit(liked @ self.history)) / self.temperature  # (B, d)
         return (p @ self.items.T + self.bias).astype(np.float32)
 
     def _new_items(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

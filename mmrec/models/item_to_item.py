@@ -11,13 +11,13 @@ from scipy.sparse import csr_matrix
 from mmrec.data.catalogue import LIKE_THRESHOLD, Interactions
 from mmrec.errors import InputError
 from mmrec.features.table import Features
-from mmrec.models.abilities import FoldsInUsers, HearsRatings
+from mmrec.models.abilities import FoldsInUsers, UpdatesProfiles
 from mmrec.models.base import Recommender
 from mmrec.models.settings import setting
 
 RECENCY = setting(
     20.0,
-    "when X is scored, a row counts half that has this many later ones of its person; 0 counts all alike, as do data"
+    "when X is scored, a row counts half that has this many later ones of its user; 0 counts all alike, as do data"
     " without time. What is learned from counts all alike in any case",
     low=0,
     search=(0.0, 60.0),
@@ -27,8 +27,8 @@ DISLIKE = "what an item weighs that was rated below a like; it was chosen, after
 _LARGEST_DOUBLE = 20_000  # items: LAPACK's Cholesky factors in float64 end the process at 23,033, float32 ones do not
 
 
-class ItemToItem(Recommender, FoldsInUsers, HearsRatings):
-    """Scores X B: X (U, I) holds what people liked in training, B (I, I) what a like says about another item.
+class ItemToItem(Recommender, FoldsInUsers, UpdatesProfiles):
+    """Scores X B: X (U, I) holds what users liked in training, B (I, I) what a like says about another item.
 
     Subclasses may declare ``recency`` and ``dislike`` as settings, which say what stands in X besides ones for likes.
     """
@@ -70,7 +70,7 @@ class ItemToItem(Recommender, FoldsInUsers, HearsRatings):
         return self.fold_in(self.profiles[users])
 
     def fold_in(self, liked: csr_matrix) -> np.ndarray:
-        """Scores for people who were not there in training."""
+        """Scores for users who were not there in training."""
         return np.asarray(liked @ self.weights, np.float32)
 
     def state(self) -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ from mmrec.models.settings import setting
 class ItemKNN(ItemToItem):
     r"""Each item listens to its k nearest: $B_{ij} = c_{ij} / (\sqrt{c_{ii} c_{jj}} + \text{shrinkage})$, else 0.
 
-    c_ij is the number of people who liked both. Shrinkage keeps pairs that few people saw from standing first.
+    c_ij is the number of users who liked both. Shrinkage keeps pairs that few users saw from standing first.
     """
 
     name = "item-knn"

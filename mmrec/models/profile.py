@@ -26,7 +26,7 @@ _SHARPNESS = 10.0  # cosines are at most 1: too little for a softmax over a batc
 class ContentProfile(TrainedRecommender, FoldsInUsers, ScoresNewItems, ReadsDescriptions):
     """Cosine of the user's weighted profile with the item's features, from one modality.
 
-    An item without the modality, and a person without a liked item that has it, score 0 throughout.
+    An item without the modality, and a user without a liked item that has it, score 0 throughout.
     """
 
     name = "content"
@@ -36,8 +36,8 @@ class ContentProfile(TrainedRecommender, FoldsInUsers, ScoresNewItems, ReadsDesc
     weighting: str = setting(
         "uniform",
         'w_i of formula (1): "recency" (halves with every ``half_life``), "rating" (over all rated items, the rating'
-        ' minus the person\'s mean: what was disliked pushes away) or "learned" (softmax of f(d_i) . v, by the layer'
-        " ``BagOfWords``, with v trained to tell what else the person liked)",
+        ' minus the user\'s mean: what was disliked pushes away) or "learned" (softmax of f(d_i) . v, by the layer'
+        " ``BagOfWords``, with v trained to tell what else the user liked)",
         choices=WEIGHTINGS,
     )
     scaled: bool = setting(
@@ -72,7 +72,7 @@ class ContentProfile(TrainedRecommender, FoldsInUsers, ScoresNewItems, ReadsDesc
         return _unit(features.blocks[modality].astype(np.float32))  # (n, d)
 
     def _weights(self, train: Interactions) -> csr_matrix:
-        """(U, I): w_i of each person's items."""
+        """(U, I): w_i of each user's items."""
         kind = self.weighting
         rows = train if kind == "rating" and not train.is_implicit() else train.likes()
         rows = rows.take(self.items[rows.item].any(axis=1))  # the others have nothing to pool
@@ -115,7 +115,7 @@ class ContentProfile(TrainedRecommender, FoldsInUsers, ScoresNewItems, ReadsDesc
         return self.pooled(liked) @ self.items.T
 
     def described_scores(self, features: Features) -> np.ndarray:
-        """(n, I) float32: scores for people who say what they like: a text (picture, sound) stands for the profile."""
+        """(n, I) float32: scores for users who say what they like: a text (picture, sound) stands for the profile."""
         return self.vectors(features) @ self.items.T
 
     def new_item_scores(self, users: np.ndarray, features: Features) -> np.ndarray:

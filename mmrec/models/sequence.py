@@ -123,7 +123,7 @@ class SequenceModel(ContentDotProduct):
 
     batch_size, learning_rate = 64, 3e-3
     identity: bool = setting(True, "give items a vector of their own beside their features", search=(False,))
-    epochs: int = setting(12, "passes over the people", low=1)
+    epochs: int = setting(12, "passes over the users", low=1)
     l2: float = setting(1e-4, "weight of the squared item vectors", low=0)
     dropout: float = setting(0.3, "share of inputs and states that is dropped in training", low=0, below=1)
     identity_dropout: float = setting(0.1, "share of the items' own vectors that is left out", low=0, high=1)

@@ -79,7 +79,7 @@ class Towers(BatchLossModel):
         """V' z_i + h_i, what each item says of who likes it: (I, d)."""
         return ops.matmul(self.z, self.v) + self.h * self.known
 
-    def person(self, user: Any, kept: Any, training: bool = False) -> Any:
+    def user_vectors(self, user: Any, kept: Any, training: bool = False) -> Any:
         """Indices (P,) and liked items kept (P, I) -> p (P, d)."""
         count = ops.maximum(ops.sum(kept, axis=1, keepdims=True), 1.0)  # (P, 1)
         pooled = ops.matmul(kept, self.history()) / count  # (P, d)
@@ -97,7 +97,7 @@ class Towers(BatchLossModel):
             stay = keras.random.uniform(ops.shape(own), seed=self.random) >= self.identity_dropout
             own = own * ops.cast(stay, "float32")
         q = self.item(rows, own)  # (n, d)
-        p = self.person(inputs["user"], inputs["kept"], training)  # (P, d)
+        p = self.user_vectors(inputs["user"], inputs["kept"], training)  # (P, d)
         logits = ops.matmul(p, ops.transpose(q)) / self.temperature + rows_of(self.b, rows)  # (P, n)
         return logits - ops.take(self.log_draw, rows)
 
@@ -170,16 +170,16 @@ class TwoTowers(ContentDotProduct, FoldsInUsers):
 
     name = "two-towers"
     needs_likes = True
-    learned = ("projection", "content_bias", "heard")
+    learned = ("projection", "content_bias", "history")
 
     batch_size, learning_rate = 128, 5e-3
     temperature: float = setting(0.2, "what cosines are divided by", above=0, search=(0.3,), open_ended=True)
     dropout: float = setting(
-        0.3, "share of people's vectors that is dropped in training", low=0, below=1, search=(0.5,)
+        0.3, "share of the users' vectors that is dropped in training", low=0, below=1, search=(0.5,)
     )
     identity_dropout: float = setting(0.1, "share of the items' own vectors that is left out", low=0, high=1)
     l2: float = setting(1e-4, "weight of the squared vectors", low=0)
-    epochs: int = setting(30, "passes over the people; a batch has more of them where there are many", low=1)
+    epochs: int = setting(30, "passes over the users; a batch has more of them where there are many", low=1)
 
     def _fit(self, train: Interactions, features: Features | None) -> None:
         z = self._reduce(features, train)  # (I, F)
@@ -203,10 +203,12 @@ class TwoTowers(ContentDotProduct, FoldsInUsers):
         """Read off users, items and biases."""
         users, items = liked.shape
         at = np.arange(users, dtype=np.int32)
-        parts = [network.person(part, liked[part].toarray()) for part in np.array_split(at, -(-users // USERS_AT_ONCE))]
+        parts = [
+            network.user_vectors(part, liked[part].toarray()) for part in np.array_split(at, -(-users // USERS_AT_ONCE))
+        ]
         self.items = ops.convert_to_numpy(network.item(np.arange(items, dtype=np.int32), network.known))  # (I, d)
-        people = np.concatenate([ops.convert_to_numpy(part) for part in parts]) / self.temperature  # (U, d)
-        self.new_bias = self._settle(people.astype(np.float32), ops.convert_to_numpy(network.b), train)
+        user_vectors = np.concatenate([ops.convert_to_numpy(part) for part in parts]) / self.temperature  # (U, d)
+        self.new_bias = self._settle(user_vectors.astype(np.float32), ops.convert_to_numpy(network.b), train)
         self.projection = ops.convert_to_numpy(network.w)
         self.history = ops.convert_to_numpy(network.history())  # (I, d)
         self.content_bias = np.zeros(len(self.projection), np.float32)
@@ -216,7 +218,7 @@ class TwoTowers(ContentDotProduct, FoldsInUsers):
 
         Such a user has no vector of their own, e = 0.
         """
-        p = ops.convert_to_numpy(unit(liked @ self.heard)) / self.temperature  # (B, d)
+        p = ops.convert_to_numpy(unit(liked @ self.history)) / self.temperature  # (B, d)
         return (p @ self.items.T + self.bias).astype(np.float32)
 
     def _new_items(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

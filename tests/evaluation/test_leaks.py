@@ -99,7 +99,7 @@ def reads_beyond_training(fit, benchmark_data: BenchmarkData) -> bool:
 
 def fit_as_the_benchmark_does(name):
     given = {setting: QUICK[setting] for setting in QUICK if setting in model_class(name).declared}
-    return lambda bundle: module.fit_once(bundle.split(), bundle.features, name, 0, given).model
+    return lambda benchmark_data: module.fit_once(benchmark_data.split(), benchmark_data.features, name, 0, given).model
 
 
 @pytest.mark.parametrize("name", REGISTRY)

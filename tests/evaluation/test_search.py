@@ -45,7 +45,7 @@ def test_settings_are_the_best_on_validation(benchmark_data):
     fitted, log = search(benchmark_data)
     tried = {entry["settings"]["l2"]: entry["ndcg@20"] for entry in log}
     assert list(tried)[:4] == [EASE.declared["l2"].default, *EASE.declared["l2"].search]
-    assert tried == {l2: reached(bundle, l2=l2) for l2 in tried}
+    assert tried == {l2: reached(benchmark_data, l2=l2) for l2 in tried}
     assert tried[fitted.settings["l2"]] == max(tried.values())
 
 
@@ -134,15 +134,15 @@ def test_what_is_open_ended_is_a_number_that_is_searched():
                 assert all(isinstance(value, float) and value >= 0 for value in (one.default, *one.search))
 
 
-def test_a_value_that_does_not_suit_the_data_loses_no_other(bundle, monkeypatch):
+def test_a_value_that_does_not_suit_the_data_loses_no_other(benchmark_data, monkeypatch):
     monkeypatch.setattr(EASE, "declared", declare({"l2": (200.0, -1e9, 50.0)}))
-    fitted, log = search(bundle)
+    fitted, log = search(benchmark_data)
     assert [entry["settings"]["l2"] for entry in log] == [200.0, -1e9, 50.0]
     assert "raise l2" in log[1]["error"]
     assert fitted.settings["l2"] in (200.0, 50.0)
 
 
-def test_defaults_that_do_not_suit_the_data_are_an_error(bundle, monkeypatch):
+def test_defaults_that_do_not_suit_the_data_are_an_error(benchmark_data, monkeypatch):
     monkeypatch.setattr(EASE, "declared", declare({"l2": (-1e9, 50.0)}))
     with pytest.raises(InputError, match="raise l2"):
         search(benchmark_data)

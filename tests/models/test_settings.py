@@ -13,7 +13,7 @@ from mmrec.data.catalogue import Interactions
 from mmrec.errors import InputError
 from mmrec.features.table import Features
 from mmrec.models import REGISTRY, make_model, model_class
-from mmrec.models.abilities import FoldsInUsers, HearsRatings, ReadsDescriptions, ScoresNewItems
+from mmrec.models.abilities import FoldsInUsers, ReadsDescriptions, ScoresNewItems, UpdatesProfiles
 from mmrec.models.base import Recommender
 from mmrec.models.ease import EASE
 from mmrec.models.settings import Setting, setting
@@ -23,7 +23,7 @@ ABILITIES = {
     "fold_in": FoldsInUsers,
     "new_item_scores": ScoresNewItems,
     "described_scores": ReadsDescriptions,
-    "hear": HearsRatings,
+    "update_profiles": UpdatesProfiles,
 }
 
 

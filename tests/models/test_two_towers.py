@@ -37,7 +37,7 @@ def test_both_towers_follow_their_formulas():
     network, z, known, _, weights = towers()
     kept = np.zeros((2, 9), np.float32)
     kept[0, [1, 4, 8]] = 1  # the second user has nothing
-    got = np.asarray(network.person(np.array([3, 5]), kept))
+    got = np.asarray(network.user_vectors(np.array([3, 5]), kept))
     np.testing.assert_allclose(got[0], person(weights, z, known, 3, [1, 4, 8]), atol=1e-5)
     np.testing.assert_allclose(got[1], person(weights, z, known, 5, []), atol=1e-5)
     items = np.asarray(network.item(np.arange(9), known[:, None].astype(np.float32)))
