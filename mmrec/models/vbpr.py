@@ -113,7 +113,7 @@ class LikedAndDrawn(keras.utils.PyDataset):
         """Shuffle the users, and cut between two of them wherever a batch is full."""
         place = self.rng.permutation(self.n_users)[self.user]  # (B,), of each like's user
         order = np.argsort(place, kind="stable")
-        ends = np.cumsum(np.bincount(place, minlength=self.users))  # (U,)
+        ends = np.cumsum(np.bincount(place, minlength=self.n_users))  # (U,)
         steps = max(1, len(self.user) // self.batch_size)
         cuts = ends[np.searchsorted(ends, np.arange(1, steps) / steps * len(self.user))]
         self.parts = [part for part in np.split(order, cuts) if len(part)]
