@@ -103,11 +103,11 @@ def test_batches_hold_back_what_they_ask_about():
     stars = csr_matrix((train.rating, (train.user, train.item)), (train.n_users, train.n_items))
     rated = csr_matrix((train.rating - 3.5, (train.user, train.item)), (train.n_users, train.n_items))
     batches = FusionBatches(stars, rated, like=LIKE_THRESHOLD, batch_size=7, rng=np.random.default_rng(0))
-    users = 0
+    n_users = 0
     for index in range(len(batches)):
         users = batches.order[7 * index : 7 * index + 7]
         inputs, targets = batches[index]
-        users += len(users)
+        n_users += len(users)
         true = stars[users].toarray()
         row, item, given = (targets[name] for name in ("row", "item", "stars"))
         np.testing.assert_array_equal(given, true[row, item])
@@ -119,7 +119,7 @@ def test_batches_hold_back_what_they_ask_about():
         np.testing.assert_array_equal(targets["unrated"], (true == 0) & (np.arange(40) < 35))  # not what nobody rated
         np.testing.assert_array_equal(inputs["met"], (true > 0) - held)
         np.testing.assert_array_equal(inputs["rated"], (true - 3.5) * inputs["met"])
-    assert users == train.n_users
+    assert n_users == train.n_users
 
 
 def test_the_loss_is_the_one_described(interactions, features):
