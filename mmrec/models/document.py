@@ -50,7 +50,7 @@ class LiteralReading(TrainedRecommender, ScoresNewItems):
     batch_size, learning_rate = 8192, 8e-3
     l2: float = setting(1e-6, "weight of the squared norm of the weights", low=0)
     dropout: float = setting(0.4, "share of F_concat that is dropped in training", low=0, below=1)
-    negatives: int = setting(8, "sampled unrated items per like", low=1)
+    negatives: int = setting(8, "sampled unrated items per like", low=0)
     dislike_weight: float = setting(
         0.2, "weight of a rating below the like threshold; a like or a sampled item weighs 1", low=0
     )
